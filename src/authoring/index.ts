@@ -1,0 +1,7 @@
+/**
+ * What authors of policy files (rules/, blueprint.json) meet: every fault at
+ * once, each with file, line, column and remedy. Build time and CLI only; never
+ * in the Worker's bundle. Fails closed: a file with a fault yields no value.
+ */
+export { type Fault, type Located, FaultList, formatFault } from "./faults.ts";
+export { type PolicyFile, readPolicy, parsePolicy } from "./policy-file.ts";

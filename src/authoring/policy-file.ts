@@ -1,0 +1,90 @@
+import { readFileSync } from "node:fs";
+import { relative } from "node:path";
+import { LineCounter, type Document, isMap, isNode, parseDocument } from "yaml";
+import type { z } from "zod";
+import type { Fault, Located } from "./faults.ts";
+
+/** A policy file after parsing: its value if it has no fault, and where each value stands. */
+export interface PolicyFile<T> {
+  readonly file: string;
+  readonly value: T | undefined;
+  readonly faults: readonly Fault[];
+  /** Where the value at `path` stands; of the nearest ancestor where it does not exist. */
+  locate(path: readonly PropertyKey[]): Located;
+}
+
+/** Reads and checks a YAML or JSON file (JSON is YAML 1.2); a file that cannot be read is a fault, not an exception. */
+export function readPolicy<S extends z.ZodType>(path: string, schema: S): PolicyFile<z.output<S>> {
+  const file = relative(process.cwd(), path) || path;
+  try {
+    return parsePolicy(file, readFileSync(path, "utf8"), schema);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const fault = { file, line: 0, column: 0, message: `cannot be read: ${reason}`, remedy: "create the file or correct its path" };
+    return { file, value: undefined, faults: [fault], locate: () => ({ file, line: 0, column: 0 }) };
+  }
+}
+
+/** Checks YAML or JSON text against a schema; YAML faults and schema faults carry line and column. */
+export function parsePolicy<S extends z.ZodType>(file: string, text: string, schema: S): PolicyFile<z.output<S>> {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });
+  const at = (offset: number): Located => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line, column: col };
+  };
+  const locate = (path: readonly PropertyKey[]): Located => at(offsetOf(document, path));
+  if (document.errors.length > 0) {
+    const faults = document.errors.map((error) => ({
+      ...at(error.pos[0]),
+      message: `not valid YAML: ${error.message}`,
+      remedy: "correct the syntax here",
+    }));
+    return { file, value: undefined, faults, locate };
+  }
+  const parsed = schema.safeParse(document.toJS());
+  if (parsed.success) return { file, value: parsed.data, faults: [], locate };
+  const faults = parsed.error.issues.flatMap((issue) => issueFaults(issue, locate));
+  return { file, value: undefined, faults, locate };
+}
+
+function issueFaults(issue: z.core.$ZodIssue, locate: (path: readonly PropertyKey[]) => Located): Fault[] {
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({
+      ...locate([...issue.path, key]),
+      message: `${pathText([...issue.path, key])}: unknown key`,
+      remedy: "remove it or correct its spelling",
+    }));
+  }
+  // A schema gives its own remedy as "what is wrong; what to do".
+  const [what = "", remedy] = issue.message.split("; ", 2);
+  return [
+    {
+      ...locate(issue.path),
+      message: issue.path.length > 0 ? `${pathText(issue.path)}: ${what}` : what,
+      remedy: remedy ?? "correct the value to what the schema asks for",
+    },
+  ];
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === "number") return `${text}[${part}]`;
+    return text === "" ? String(part) : `${text}.${String(part)}`;
+  }, "");
+}
+
+/** Offset of the value at `path` (of its key, for a map entry); of the deepest existing ancestor otherwise. */
+function offsetOf(document: Document, path: readonly PropertyKey[]): number {
+  for (let depth = path.length; depth > 0; depth--) {
+    const parent = depth === 1 ? document.contents : document.getIn(path.slice(0, depth - 1), true);
+    const key = path[depth - 1];
+    if (isMap(parent)) {
+      const pair = parent.items.find((item) => isNode(item.key) && String(item.key) === String(key));
+      if (pair && isNode(pair.key) && pair.key.range) return pair.key.range[0];
+    }
+    const node = document.getIn(path.slice(0, depth), true);
+    if (isNode(node) && node.range) return node.range[0];
+  }
+  return 0;
+}
