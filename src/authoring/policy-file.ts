@@ -20,13 +20,23 @@ export function readPolicy<S extends z.ZodType>(path: string, schema: S): Policy
     return parsePolicy(file, readFileSync(path, "utf8"), schema);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    const fault = { file, line: 0, column: 0, message: `cannot be read: ${reason}`, remedy: "create the file or correct its path" };
+    const fault = {
+      file,
+      line: 0,
+      column: 0,
+      message: `cannot be read: ${reason}`,
+      remedy: "create the file or correct its path",
+    };
     return { file, value: undefined, faults: [fault], locate: () => ({ file, line: 0, column: 0 }) };
   }
 }
 
 /** Checks YAML or JSON text against a schema; YAML faults and schema faults carry line and column. */
-export function parsePolicy<S extends z.ZodType>(file: string, text: string, schema: S): PolicyFile<z.output<S>> {
+export function parsePolicy<S extends z.ZodType>(
+  file: string,
+  text: string,
+  schema: S,
+): PolicyFile<z.output<S>> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });
   const at = (offset: number): Located => {

@@ -21,6 +21,7 @@ export type ErrorCode =
   | "origin-unreachable"
   | "payload-invalid"
   | "rate-limited"
+  | "request-timeout"
   | "room-closed"
   | "unauthorized"
   | "unavailable"
@@ -85,6 +86,7 @@ const TITLES: Readonly<Record<number, string>> = {
   401: "Not signed in",
   403: "Request blocked",
   404: "Not found",
+  408: "Request timed out",
   405: "Method not allowed",
   409: "Conflict",
   413: "Content too large",

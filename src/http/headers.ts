@@ -1,0 +1,45 @@
+/** Reading request headers the way every module must: one parser for cookies, one measure of size, one view of Accept. */
+
+/** Value of the first cookie of that name (RFC 6265 section 4.2.1); null where there is none. */
+export function cookieValue(headers: Headers, name: string): string | null {
+  const header = headers.get("cookie");
+  if (header === null) return null;
+  // workerd joins several Cookie header lines with ", ".
+  for (const pair of header.split(/[;,]\s*/)) {
+    const equals = pair.indexOf("=");
+    if (equals > 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim();
+  }
+  return null;
+}
+
+/** Bytes of all header lines as on an HTTP/1.1 wire: name, ": ", value, CRLF. */
+export function headerBytes(headers: Headers): number {
+  let bytes = 0;
+  for (const [name, value] of headers) bytes += name.length + value.length + 4;
+  return bytes;
+}
+
+/** Whether the client would rather have JSON than HTML: an explicit JSON type with a higher quality than HTML (RFC 9110 section 12.5.1). */
+export function prefersJson(accept: string | null): boolean {
+  if (accept === null) return false;
+  let json = 0;
+  let html = 0;
+  for (const range of accept.split(",")) {
+    const [type = "", ...parameters] = range.split(";").map((part) => part.trim().toLowerCase());
+    const q = qualityOf(parameters);
+    if (type === "application/json" || type.endsWith("+json")) json = Math.max(json, q);
+    if (type === "text/html" || type === "application/xhtml+xml") html = Math.max(html, q);
+  }
+  return json > html;
+}
+
+/** Whether the client asks for HTML: a person's browser, not a program. */
+export function acceptsHtml(accept: string | null): boolean {
+  return accept !== null && /\btext\/html\b|application\/xhtml\+xml/i.test(accept) && !prefersJson(accept);
+}
+
+function qualityOf(parameters: readonly string[]): number {
+  const q = parameters.find((parameter) => parameter.startsWith("q="));
+  const value = q === undefined ? 1 : Number(q.slice(2));
+  return Number.isFinite(value) ? Math.min(Math.max(value, 0), 1) : 0;
+}
