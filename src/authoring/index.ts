@@ -5,3 +5,4 @@
  */
 export { type Fault, type Located, FaultList, formatFault } from "./faults.ts";
 export { type PolicyFile, readPolicy, parsePolicy } from "./policy-file.ts";
+export { blueprintSchema, readBlueprint } from "./blueprint.ts";

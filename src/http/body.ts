@@ -89,7 +89,7 @@ function concat(chunks: readonly Uint8Array[], size: number): Uint8Array {
 }
 
 function deadline(ms: number): { expired: Promise<never>; clear: () => void } {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timer: ReturnType<typeof setTimeout>;
   const expired = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
       reject(

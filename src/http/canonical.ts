@@ -66,7 +66,7 @@ export function canonicalize(url: string, scheme?: "http" | "https"): CanonicalT
 }
 
 /** Paths that are canonical as they stand: the common case costs one test. */
-const SIMPLE_PATH = /^\/(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*\/?)*$/;
+const SIMPLE_PATH = /^\/(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*(?:\/|$))*$/;
 
 /** Characters that stand bare in a canonical path: RFC 3986 pchar without ";" and "%". */
 const BARE = /[A-Za-z0-9._~!$&'()*+,=:@-]/;
@@ -138,7 +138,9 @@ function utf8Bytes(text: string): string {
 function isUtf8(bytes: string): boolean {
   if (!/[\x80-\xff]/.test(bytes)) return true;
   try {
-    new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0)));
+    new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+      Uint8Array.from(bytes, (char) => char.charCodeAt(0)),
+    );
     return true;
   } catch {
     return false;
