@@ -146,26 +146,48 @@ type OfKind<K extends Kind> = Extract<Resource, { tipo: K }>;
 /** Kinds the edge cannot run without, one each. */
 const REQUIRED: readonly Kind[] = ["fabric", "archive", "sentinel", "gateway", "autoscale", "insight"];
 
+/** As much of a blueprint as references need, so that they are checked beside the faults of the schema. */
+const looseSchema = z.object({
+  recursos: z
+    .array(
+      z
+        .object({
+          tipo: z.string().catch(""),
+          nome: z.string().catch(""),
+          config: z
+            .object({ alvo_recurso_id: z.string().optional().catch(undefined) })
+            .catch({ alvo_recurso_id: undefined }),
+        })
+        .catch({ tipo: "", nome: "", config: { alvo_recurso_id: undefined } }),
+    )
+    .catch([]),
+});
+
+type LooseFile = PolicyFile<z.output<typeof looseSchema>>;
+type LooseResources = z.output<typeof looseSchema>["recursos"];
+
 /** Reads a blueprint and derives what the edge needs; all faults at once, `value` only without any. */
 export function readBlueprint(path: string): { value: EdgeBlueprint | undefined; faults: readonly Fault[] } {
-  const file = readPolicy(path, blueprintSchema);
-  if (file.value === undefined) return { value: undefined, faults: file.faults };
-  const faults = [
-    ...duplicateFaults(file, file.value),
-    ...countFaults(file, file.value),
-    ...referenceFaults(file, file.value),
-  ];
-  return { value: faults.length > 0 ? undefined : derive(file.value), faults };
+  const strict = readPolicy(path, blueprintSchema);
+  const loose = readPolicy(path, looseSchema);
+  const references = loose.value === undefined ? [] : resourceFaults(loose, loose.value.recursos);
+  const faults = [...strict.faults, ...references];
+  if (strict.value === undefined || faults.length > 0) return { value: undefined, faults };
+  return { value: derive(strict.value), faults };
 }
 
-function duplicateFaults(file: PolicyFile<Blueprint>, blueprint: Blueprint): Fault[] {
-  const seen = new Map<string, number>();
-  return blueprint.recursos.flatMap(({ nome }, index) => {
-    const first = seen.get(nome);
-    if (first === undefined) {
-      seen.set(nome, index);
-      return [];
-    }
+function resourceFaults(file: LooseFile, resources: LooseResources): Fault[] {
+  return [
+    ...duplicateFaults(file, resources),
+    ...countFaults(file, resources),
+    ...referenceFaults(file, resources),
+  ];
+}
+
+function duplicateFaults(file: LooseFile, resources: LooseResources): Fault[] {
+  return resources.flatMap(({ nome }, index) => {
+    const first = resources.findIndex((other) => other.nome === nome);
+    if (nome === "" || first === index) return [];
     return [
       {
         ...file.locate(["recursos", index, "nome"]),
@@ -176,9 +198,9 @@ function duplicateFaults(file: PolicyFile<Blueprint>, blueprint: Blueprint): Fau
   });
 }
 
-function countFaults(file: PolicyFile<Blueprint>, blueprint: Blueprint): Fault[] {
+function countFaults(file: LooseFile, resources: LooseResources): Fault[] {
   return REQUIRED.flatMap((kind) => {
-    const indexes = blueprint.recursos.flatMap((entry, index) => (entry.tipo === kind ? [index] : []));
+    const indexes = resources.flatMap((entry, index) => (entry.tipo === kind ? [index] : []));
     if (indexes.length === 1) return [];
     const [, second] = indexes;
     const place = second === undefined ? file.locate(["recursos"]) : file.locate(["recursos", second]);
@@ -188,17 +210,17 @@ function countFaults(file: PolicyFile<Blueprint>, blueprint: Blueprint): Fault[]
   });
 }
 
-function referenceFaults(file: PolicyFile<Blueprint>, blueprint: Blueprint): Fault[] {
-  return blueprint.recursos.flatMap((entry, index) => {
-    if (!("alvo_recurso_id" in entry.config)) return [];
+function referenceFaults(file: LooseFile, resources: LooseResources): Fault[] {
+  return resources.flatMap((entry, index) => {
     const wanted = entry.config.alvo_recurso_id;
-    const found = blueprint.recursos.find(({ nome }) => nome === wanted);
-    if (found?.tipo === "compute") return [];
-    const computes = blueprint.recursos.filter(({ tipo }) => tipo === "compute").map(({ nome }) => nome);
+    const found = resources.find(({ nome }) => nome === wanted);
+    if (wanted === undefined || found?.tipo === "compute") return [];
+    const computes = resources.filter(({ tipo }) => tipo === "compute").map(({ nome }) => nome);
+    const what = found ? `"${wanted}" is a ${found.tipo}, not a compute` : `there is no resource "${wanted}"`;
     return [
       {
         ...file.locate(["recursos", index, "config", "alvo_recurso_id"]),
-        message: `recursos[${index}].config.alvo_recurso_id: ${found ? `"${wanted}" is a ${found.tipo}, not a compute` : `there is no resource "${wanted}"`}`,
+        message: `recursos[${index}].config.alvo_recurso_id: ${what}`,
         remedy:
           computes.length > 0
             ? `name a compute: ${computes.join(", ")}`

@@ -15,7 +15,7 @@ export interface PolicyFile<T> {
 
 /** Reads and checks a YAML or JSON file (JSON is YAML 1.2); a file that cannot be read is a fault, not an exception. */
 export function readPolicy<S extends z.ZodType>(path: string, schema: S): PolicyFile<z.output<S>> {
-  const file = relative(process.cwd(), path) || path;
+  const file = shownPath(path);
   try {
     return parsePolicy(file, readFileSync(path, "utf8"), schema);
   } catch (error) {
@@ -56,6 +56,12 @@ export function parsePolicy<S extends z.ZodType>(
   if (parsed.success) return { file, value: parsed.data, faults: [], locate };
   const faults = parsed.error.issues.flatMap((issue) => issueFaults(issue, locate));
   return { file, value: undefined, faults, locate };
+}
+
+/** Relative to the working folder where the file is in it, so that editors and people find it. */
+function shownPath(path: string): string {
+  const near = relative(process.cwd(), path);
+  return near === "" || near.startsWith("..") ? path : near;
 }
 
 function issueFaults(issue: z.core.$ZodIssue, locate: (path: readonly PropertyKey[]) => Located): Fault[] {

@@ -1,0 +1,75 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { type Fault, FaultList, readBlueprint } from "../authoring/index.ts";
+import { compileCache } from "../cache/compile/index.ts";
+import { compileRoutes } from "../gateway/compile/index.ts";
+import type { Policy } from "../policy.ts";
+import { compileQueue } from "../queue/compile/index.ts";
+import { compileSentinel } from "../sentinel/compile/index.ts";
+import { GENERATED, type PolicySources, policySources } from "./project.ts";
+
+/**
+ * Compiles all policy files into the one value the Worker hydrates.
+ * @throws FaultList with every fault of every file; there is no partial policy
+ */
+export async function compilePolicy(sources: PolicySources): Promise<Policy> {
+  const folder = folderFaults(sources.rulesDir);
+  if (folder.length > 0) throw new FaultList(folder);
+  const blueprint = readBlueprint(sources.blueprint);
+  const routes = compileRoutes(sources.rulesDir);
+  const cache = compileCache(sources.rulesDir);
+  const queue = compileQueue(sources.rulesDir);
+  const sentinel = await compileSentinel(sources.rulesDir);
+  const faults = [blueprint, routes, cache, queue, sentinel].flatMap((part) => part.faults);
+  if (
+    faults.length > 0 ||
+    blueprint.value === undefined ||
+    routes.value === undefined ||
+    cache.value === undefined ||
+    queue.value === undefined ||
+    sentinel.value === undefined
+  ) {
+    throw new FaultList(faults);
+  }
+  const parts = {
+    blueprint: blueprint.value,
+    routes: routes.value,
+    cache: cache.value,
+    queue: queue.value,
+    sentinel: sentinel.value,
+  };
+  const version = createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+  return { version, ...parts };
+}
+
+function folderFaults(rulesDir: string): Fault[] {
+  if (existsSync(rulesDir)) return [];
+  return [
+    {
+      file: rulesDir,
+      line: 0,
+      column: 0,
+      message: "there is no such folder",
+      remedy: "set RULES_DIR to a rules/ folder, or unset it",
+    },
+  ];
+}
+
+/** Writes the generated module; left untouched where nothing changed, so that a watcher does not run in circles. */
+export function writeGenerated(policy: Policy): void {
+  const text = JSON.stringify(policy);
+  if (existsSync(GENERATED) && readFileSync(GENERATED, "utf8") === text) return;
+  mkdirSync(dirname(GENERATED), { recursive: true });
+  const temporary = `${GENERATED}.${process.pid}`;
+  writeFileSync(temporary, text);
+  renameSync(temporary, GENERATED);
+}
+
+/** `edge compile`: wrangler's build command. */
+export async function compileCommand(): Promise<number> {
+  const policy = await compilePolicy(policySources());
+  writeGenerated(policy);
+  process.stdout.write(`policy ${policy.version} compiled\n`);
+  return 0;
+}

@@ -1,0 +1,178 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join, resolve } from "node:path";
+import { Miniflare, convertV4MiniflareOptions } from "miniflare";
+import { unstable_getMiniflareWorkerOptions } from "wrangler";
+import { type WorkerBundle, buildBundle } from "./bundle.ts";
+import { compilePolicy } from "./compile.ts";
+import { ROOT } from "./project.ts";
+import { type ServeSettings, readServeSettings } from "./settings.ts";
+import { listenTls } from "./tls.ts";
+
+/** A running edge. */
+export interface RunningEdge {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * The entry on one machine: the production Worker behind workerd's own listener,
+ * and a second entry for connections whose TLS ended in front of it. Both hand
+ * the request on untouched: `new Request` would normalise its URL.
+ */
+const LOCAL_ENTRY = `
+import worker from "./index.js";
+export * from "./index.js";
+export default worker;
+const secured = new WeakMap();
+export const tls = {
+  fetch(request, env, ctx) {
+    let local = secured.get(env);
+    if (local === undefined) secured.set(env, (local = { ...env, LOCAL_SCHEME: "https" }));
+    return worker.fetch(request, local, ctx);
+  },
+};`;
+
+/**
+ * Runs the production bundle in workerd under Miniflare, without its entry proxy
+ * (which would cost four times the throughput and normalise URLs).
+ * @param bundle a bundle built before, to start faster
+ */
+export async function serveEdge(settings: ServeSettings, bundle?: WorkerBundle): Promise<RunningEdge> {
+  const policy = await compilePolicy(settings.sources);
+  const built = bundle ?? (await buildBundle());
+  const port = settings.port === 0 ? await freePort() : settings.port;
+  const plainPort = settings.https ? await freePort() : port;
+  const securePort = settings.https ? await freePort() : undefined;
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
+  const { modulesRules: _rules, ...declared } = workerOptions;
+  const runtime = new Miniflare(
+    convertV4MiniflareOptions({
+      ...declared,
+      name: "edge",
+      modules: [
+        { type: "ESModule", path: "local-entry.js", contents: LOCAL_ENTRY },
+        ...Object.entries(built.scripts).map(([path, contents]) => ({
+          type: "ESModule" as const,
+          path,
+          contents,
+        })),
+        { type: "Text", path: built.policyModule, contents: JSON.stringify(policy) },
+      ],
+      modulesRoot: ".",
+      bindings: {
+        STOREFRONT_ORIGIN: settings.storefront.join(","),
+        ARCHIVE_ORIGIN: settings.archive.join(","),
+        LOCAL_AUTHORITIES: `127.0.0.1:${port},localhost:${port}`,
+        TICKET_KEYS: settings.ticketKeys ?? ticketKeys(settings.persist),
+        ...(settings.https ? {} : { LOCAL_SCHEME: "plain" }),
+        ...(settings.mode === undefined ? {} : { SENTINEL_MODE: settings.mode }),
+        ...(settings.adminToken === undefined ? {} : { ADMIN_TOKEN: settings.adminToken }),
+      },
+      serviceBindings: {
+        ...zoneBindings("STOREFRONT", settings.storefront),
+        ...zoneBindings("ARCHIVE", settings.archive),
+      },
+      stripCfConnectingIp: false,
+      unsafeDirectSockets: [
+        { host: "127.0.0.1", port: plainPort },
+        ...(securePort === undefined ? [] : [{ host: "127.0.0.1", port: securePort, entrypoint: "tls" }]),
+      ],
+      ...(settings.persist === undefined ? {} : { resourcePersistencePath: resolve(settings.persist) }),
+      cf: false,
+    }),
+  );
+  await runtime.ready;
+  const front = securePort === undefined ? undefined : await listenTls({ port, plainPort, securePort });
+  return {
+    url: `${settings.https ? "https" : "http"}://127.0.0.1:${port}`,
+    async close() {
+      await front?.close();
+      await runtime.dispose();
+    },
+  };
+}
+
+/**
+ * One external server a zone: unlike a plain `fetch` to its address, a service
+ * binding keeps the Host of the request's URL, so that origins see the domain.
+ */
+function zoneBindings(
+  prefix: string,
+  zones: readonly URL[],
+): Record<string, { external: { address: string; http: object } | { address: string; https: object } }> {
+  return Object.fromEntries(
+    zones.map((zone, index) => {
+      const secure = zone.protocol === "https:";
+      const address = `${zone.hostname}:${zone.port || (secure ? "443" : "80")}`;
+      const external = secure
+        ? {
+            address,
+            https: { options: {}, tlsOptions: { trustBrowserCas: true }, certificateHost: zone.hostname },
+          }
+        : { address, http: {} };
+      return [`${prefix}_${index}`, { external }];
+    }),
+  );
+}
+
+/** Keys of waiting-room tickets: kept with the rest of the state, so that a restart costs nobody a place. */
+function ticketKeys(persist: string | undefined): string {
+  const fresh = (): string => `local:${randomBytes(32).toString("base64url")}`;
+  if (persist === undefined) return fresh();
+  const file = join(persist, "ticket-keys");
+  if (!existsSync(file)) {
+    mkdirSync(persist, { recursive: true });
+    writeFileSync(file, fresh(), { mode: 0o600 });
+  }
+  return readFileSync(file, "utf8");
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolvePort, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() =>
+        typeof address === "object" && address !== null
+          ? resolvePort(address.port)
+          : reject(new Error("no free port")),
+      );
+    });
+  });
+}
+
+/** Resolves when the process is asked to stop. */
+export function untilStopped(): Promise<void> {
+  return new Promise((stop) => {
+    process.once("SIGINT", () => stop());
+    process.once("SIGTERM", () => stop());
+  });
+}
+
+/** What the operator should know about how this edge runs. */
+export function announce(settings: ServeSettings, url: string): void {
+  if (!settings.https)
+    process.stdout.write(
+      "note: no TLS here, so the redirect from http to https is off (HTTPS=1 turns both on)\n",
+    );
+  if (settings.adminToken === undefined)
+    process.stdout.write("note: no ADMIN_TOKEN, so the private API (/_edge/) is closed\n");
+  if (settings.persist === undefined)
+    process.stdout.write(
+      "note: no PERSIST folder, so mode, rooms and audit log last until this process ends\n",
+    );
+  process.stdout.write(`ready ${url}\n`);
+}
+
+/** `edge serve`: the edge alone, in front of STOREFRONT_ORIGIN and ARCHIVE_ORIGIN. */
+export async function serveCommand(): Promise<number> {
+  const settings = readServeSettings(process.env);
+  const edge = await serveEdge(settings);
+  announce(settings, edge.url);
+  await untilStopped();
+  await edge.close();
+  return 0;
+}
