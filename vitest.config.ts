@@ -18,6 +18,7 @@ export default defineConfig({
         test: {
           name: "node",
           include: ["test/**/*.node.test.ts"],
+          globalSetup: ["test/support/node/bundle.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

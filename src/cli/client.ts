@@ -39,20 +39,34 @@ function adminToken(): string {
   throw new Error("ADMIN_TOKEN is not set; set it to the token that the edge was started with");
 }
 
+/** Where an edge is, and the key to it. */
+export interface EdgeAddress {
+  readonly url: string;
+  readonly token: string;
+}
+
+function addressedEdge(): EdgeAddress {
+  return { url: edgeUrl(), token: adminToken() };
+}
+
 /**
  * Calls the private API of the running edge.
  * @param path below `/_edge/api/`
  * @param body sent as JSON with POST; without it the call is a GET
  * @throws ApiError with the problem's detail, or an Error where no edge answers
  */
-export async function callApi(path: string, body?: unknown): Promise<unknown> {
-  const url = `${edgeUrl()}/_edge/api/${path}`;
+export async function callApi(
+  path: string,
+  body?: unknown,
+  edge: EdgeAddress = addressedEdge(),
+): Promise<unknown> {
+  const url = `${edge.url}/_edge/api/${path}`;
   let response: Response;
   try {
     response = await fetch(url, {
       method: body === undefined ? "GET" : "POST",
       headers: {
-        authorization: `Bearer ${adminToken()}`,
+        authorization: `Bearer ${edge.token}`,
         accept: "application/json",
         ...(body === undefined ? {} : { "content-type": "application/json" }),
       },
@@ -60,7 +74,7 @@ export async function callApi(path: string, body?: unknown): Promise<unknown> {
     });
   } catch (cause) {
     if (cause instanceof TypeError)
-      throw new Error(`no edge answers at ${edgeUrl()}; start it with "npm start", or set EDGE_URL`, {
+      throw new Error(`no edge answers at ${edge.url}; start it with "npm start", or set EDGE_URL`, {
         cause,
       });
     throw cause;

@@ -1,0 +1,78 @@
+import { randomBytes } from "node:crypto";
+import { type Stack, startStack } from "../../stack/index.ts";
+import { callApi, rememberToken } from "./client.ts";
+import { type RunningEdge, announce, serveEdge, untilStopped } from "./serve.ts";
+import { readServeSettings } from "./settings.ts";
+
+/** The whole reference architecture on this machine. */
+export interface RunningSystem {
+  readonly edge: RunningEdge;
+  readonly stack: Stack;
+  readonly adminToken: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the origin stack and the edge in front of it. Origins named in the
+ * environment take the place of the stack's own.
+ */
+export async function startSystem(environment: NodeJS.ProcessEnv): Promise<RunningSystem> {
+  const adminToken = environment["ADMIN_TOKEN"] || randomBytes(24).toString("base64url");
+  // The stack starts before the edge whose cache it purges; the outbox retries until the edge is there.
+  let purge = (_tags: readonly string[]): Promise<void> =>
+    Promise.reject(new Error("the edge is not up yet"));
+  const stack = await startStack({
+    ...(environment["DATABASE_URL"] ? { databaseUrl: environment["DATABASE_URL"] } : {}),
+    ...(environment["REDIS_URL"] ? { redisUrl: environment["REDIS_URL"] } : {}),
+    edgePurge: (tags) => purge(tags),
+  });
+  try {
+    const settings = readServeSettings({
+      ...environment,
+      STOREFRONT_ORIGIN: environment["STOREFRONT_ORIGIN"] || stack.storefrontOrigins.join(","),
+      ARCHIVE_ORIGIN: environment["ARCHIVE_ORIGIN"] || stack.archiveOrigins.join(","),
+      ADMIN_TOKEN: adminToken,
+    });
+    const edge = await serveEdge(settings);
+    const api = { url: edge.url, token: adminToken };
+    purge = async (tags) => {
+      await callApi("purge", { tags, soft: false, reason: "stock changed" }, api);
+    };
+    announce(settings, edge.url);
+    return {
+      edge,
+      stack,
+      adminToken,
+      async close() {
+        await edge.close();
+        await stack.close();
+      },
+    };
+  } catch (error) {
+    await stack.close();
+    throw error;
+  }
+}
+
+function nextSteps(url: string, adminToken: string, given: boolean): string {
+  return [
+    `  shop      ${url}/`,
+    `  console   ${url}/_edge/  (bearer token or sign-in with the admin token)`,
+    `  metrics   curl -H 'authorization: Bearer ${given ? "$ADMIN_TOKEN" : adminToken}' ${url}/_edge/metrics`,
+    `  operate   npm run edge -- status | mode monitor --for 30m | purge --tag catalog | room status`,
+    ...(given
+      ? []
+      : [`  token     ${adminToken}  (made for this run; commands in this folder find it by themselves)`]),
+    "",
+  ].join("\n");
+}
+
+/** `edge start`: everything on embedded defaults, until stopped. */
+export async function startCommand(): Promise<number> {
+  const system = await startSystem(process.env);
+  rememberToken(new URL(system.edge.url).port, system.adminToken);
+  process.stdout.write(nextSteps(system.edge.url, system.adminToken, Boolean(process.env["ADMIN_TOKEN"])));
+  await untilStopped();
+  await system.close();
+  return 0;
+}
