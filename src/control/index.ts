@@ -1,0 +1,10 @@
+/**
+ * Control's door: what operators decide, kept in one object, read by everyone.
+ * Fails to the last known good decisions, and with none at all to the built-in
+ * policy (the blueprint's mode); changes fail closed.
+ */
+export { ControlObject } from "./object.ts";
+export type { Purge } from "./purge-log.ts";
+export { controlRoutes, type ControlRoutesOptions, type RoomDesk } from "./routes.ts";
+export { createControl, type Control, type ControlOptions, type Snapshot } from "./snapshot.ts";
+export type { AuditEntry, Override, OverrideAction, PurgeKind } from "./state.ts";

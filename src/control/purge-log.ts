@@ -1,0 +1,51 @@
+/**
+ * The list of purges that stored responses are held against. A purge matters
+ * only while something older than it can still be in a cache, so the list is
+ * bounded by the longest lifetime; the same purge said twice is one entry; and a
+ * list that still grows too long is shortened by purging more, never less.
+ */
+import type { PurgeKind } from "./state.ts";
+
+export interface Purge {
+  /** The control version that made it; later purges have higher ids. */
+  readonly id: number;
+  readonly kind: PurgeKind;
+  /** Tag, absolute URL or URL prefix; empty for `all`. */
+  readonly value: string;
+  /** Soft: what it hits is stale, not gone. */
+  readonly soft: boolean;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+export const MAX_PURGES = 4096;
+
+/**
+ * The list after adding `added`: without what is older than `keepMs`, duplicates
+ * merged into the newest, a hard `all` in place of everything before it.
+ */
+export function addPurges(
+  list: readonly Purge[],
+  added: readonly Purge[],
+  { now, keepMs }: { readonly now: number; readonly keepMs: number },
+): readonly Purge[] {
+  const merged = new Map<string, Purge>();
+  for (const purge of [...list, ...added]) {
+    if (now - purge.at > keepMs) continue;
+    if (purge.kind === "all" && !purge.soft) merged.clear();
+    const key = `${purge.soft ? "s" : "h"}${purge.kind}:${purge.value}`;
+    merged.delete(key);
+    merged.set(key, purge);
+  }
+  return shorten([...merged.values()]);
+}
+
+/** Replaces the older half of a list that is too long by one purge of everything, as hard as the hardest of them. */
+function shorten(list: readonly Purge[]): readonly Purge[] {
+  if (list.length <= MAX_PURGES) return list;
+  const kept = list.slice(-MAX_PURGES / 2);
+  const folded = list.slice(0, -MAX_PURGES / 2);
+  const last = folded.at(-1);
+  if (last === undefined) return kept;
+  return [{ ...last, kind: "all", value: "", soft: folded.every((purge) => purge.soft) }, ...kept];
+}

@@ -1,0 +1,95 @@
+/**
+ * The Fabric's door: who may see the private paths. Fails closed: whatever goes
+ * wrong here (keys out of reach, a broken token, no credential configured) is a
+ * denial, and a denial looks like a path that does not exist.
+ */
+import { containsAddress, type Cidr } from "../http/cidr.ts";
+import { cookieValue } from "../http/headers.ts";
+import { createAccessVerifier, type AccessConfig } from "./access-jwt.ts";
+import { createSessions, SESSION_COOKIE } from "./session.ts";
+import { createTokenCheck } from "./token.ts";
+
+export { fetchAccessKeys, type AccessConfig } from "./access-jwt.ts";
+
+export interface FabricConfig {
+  /** The bearer token of the private API; null closes bearer access and console sessions. */
+  readonly adminToken: string | null;
+  /** Cloudflare Access; null where the store does not use it. */
+  readonly access: AccessConfig | null;
+  /** Where set, private paths open only to clients inside, whatever their credential. */
+  readonly cidr: Cidr | null;
+}
+
+/** Someone the Fabric let in. */
+export interface Access {
+  /** How the audit log names the caller: `token`, `console`, `access:<email>`, `certificate:<subject>`. */
+  readonly actor: string;
+  /** `session` came by cookie: a browser, to which cross-site rules apply. */
+  readonly via: "token" | "session" | "access" | "certificate";
+}
+
+export interface AccessContext {
+  readonly clientIp: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+export interface Fabric {
+  /** Who is calling; null is a denial, to be answered as an unknown path is. */
+  authorize(request: Request, context: AccessContext): Promise<Access | null>;
+  /** Whether `token` is the admin token, in constant time. */
+  isAdminToken(token: string): Promise<boolean>;
+  /** Trades the admin token for a `Set-Cookie` of a console session; null where the token is wrong. */
+  signIn(token: string, now: number): Promise<string | null>;
+  /** The `Set-Cookie` that ends a console session in this browser. */
+  readonly signOut: string;
+}
+
+export function createFabric(config: FabricConfig): Fabric {
+  const isAdminToken = createTokenCheck(config.adminToken);
+  const sessions = config.adminToken === null ? null : createSessions(config.adminToken);
+  const verifyAccess = config.access === null ? null : createAccessVerifier(config.access);
+
+  async function authorize(request: Request, { clientIp, now }: AccessContext): Promise<Access | null> {
+    if (config.cidr !== null && !containsAddress(config.cidr, clientIp)) return null;
+    const bearer = /^Bearer +([\x21-\x7e]+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+    if (bearer !== undefined && (await isAdminToken(bearer))) return { actor: "token", via: "token" };
+    const certificate = certificateOf(request);
+    if (certificate !== null) return { actor: `certificate:${certificate}`, via: "certificate" };
+    const assertion = request.headers.get("cf-access-jwt-assertion");
+    if (assertion !== null && verifyAccess !== null) {
+      const subject = await verifyAccess(assertion, now);
+      if (subject !== null) return { actor: `access:${subject}`, via: "access" };
+    }
+    const session = cookieValue(request.headers, SESSION_COOKIE);
+    if (session !== null && sessions !== null && (await sessions.verify(session, now))) {
+      return { actor: "console", via: "session" };
+    }
+    return null;
+  }
+
+  return {
+    authorize,
+    isAdminToken,
+    async signIn(token, now) {
+      return sessions !== null && (await isAdminToken(token)) ? sessions.cookie(now) : null;
+    },
+    signOut: `${SESSION_COOKIE}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict`,
+  };
+}
+
+/** Subject of a client certificate that the platform verified and that is not revoked (mutual TLS); else null. */
+function certificateOf(request: Request): string | null {
+  const tls = member(request.cf, "tlsClientAuth");
+  const proven =
+    member(tls, "certPresented") === "1" &&
+    member(tls, "certVerified") === "SUCCESS" &&
+    member(tls, "certRevoked") !== "1";
+  if (!proven) return null;
+  const subject = member(tls, "certSubjectDN");
+  return typeof subject === "string" && subject !== "" ? subject : "unnamed";
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+}
