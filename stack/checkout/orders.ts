@@ -1,0 +1,184 @@
+/**
+ * Orders and stock. Inventory is truth: an order exists exactly when its stock
+ * was taken in the same transaction, and the same idempotency key is the same
+ * order for ever. What the edge must forget is written to the outbox in that
+ * transaction too, so a purge is neither lost nor sent for an order that was not.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import type { Queries, Sql } from "../datastore/index.ts";
+
+export interface OrderLine {
+  readonly productId: number;
+  readonly quantity: number;
+}
+
+export interface OrderRequest {
+  readonly name: string;
+  readonly email: string;
+  readonly items: readonly OrderLine[];
+}
+
+export interface Order {
+  readonly id: string;
+  readonly name: string;
+  readonly email: string;
+  readonly totalCents: number;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  readonly items: readonly OrderedItem[];
+}
+
+export interface OrderedItem extends OrderLine {
+  readonly slug: string;
+  readonly product: string;
+  readonly priceCents: number;
+}
+
+export type PlacedOrder =
+  | { readonly outcome: "placed" | "repeated"; readonly order: Order }
+  /** Nothing was taken: these products have too little stock, or do not exist. */
+  | { readonly outcome: "out-of-stock"; readonly productId: number; readonly available: number }
+  | { readonly outcome: "unknown-product"; readonly productId: number }
+  /** The key was used before for an order with other contents. */
+  | { readonly outcome: "key-reused" };
+
+/** Thrown inside the transaction to roll it back; becomes the outcome. */
+class Refusal extends Error {
+  readonly outcome: PlacedOrder;
+  constructor(outcome: PlacedOrder) {
+    super(outcome.outcome);
+    this.outcome = outcome;
+  }
+}
+
+/** Places an order once per `key`. Two requests with one key at the same time make one order: the second waits. */
+export async function placeOrder(sql: Sql, key: string, request: OrderRequest): Promise<PlacedOrder> {
+  const items = mergeLines(request.items);
+  const fingerprint = createHash("sha256")
+    .update(JSON.stringify([request.name, request.email, items]))
+    .digest("hex");
+  try {
+    return await sql.transaction(async (queries) => {
+      const id = randomUUID();
+      const inserted = await queries.query(
+        `INSERT INTO orders (id, idempotency_key, fingerprint, customer_name, email)
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (idempotency_key) DO NOTHING RETURNING id`,
+        [id, key, fingerprint, request.name, request.email],
+      );
+      if (inserted.length === 0) return await repeatedOrder(queries, key, fingerprint);
+      for (const item of items) await takeStock(queries, id, item);
+      await queries.query(
+        `UPDATE orders SET total_cents =
+           (SELECT sum(quantity * price_cents) FROM order_items WHERE order_id = $1) WHERE id = $1`,
+        [id],
+      );
+      return { outcome: "placed", order: await storedOrder(queries, id) };
+    });
+  } catch (error) {
+    if (error instanceof Refusal) return error.outcome;
+    throw error;
+  }
+}
+
+/** One line a product, ordered by product: every order locks stock in the same order, so none waits in a circle. */
+function mergeLines(lines: readonly OrderLine[]): OrderLine[] {
+  const quantities = new Map<number, number>();
+  for (const { productId, quantity } of lines) {
+    quantities.set(productId, (quantities.get(productId) ?? 0) + quantity);
+  }
+  return [...quantities]
+    .map(([productId, quantity]) => ({ productId, quantity }))
+    .toSorted((left, right) => left.productId - right.productId);
+}
+
+async function repeatedOrder(queries: Queries, key: string, fingerprint: string): Promise<PlacedOrder> {
+  const [row] = await queries.query<{ id: string; fingerprint: string }>(
+    "SELECT id, fingerprint FROM orders WHERE idempotency_key = $1",
+    [key],
+  );
+  if (row?.fingerprint !== fingerprint) return { outcome: "key-reused" };
+  return { outcome: "repeated", order: await storedOrder(queries, row.id) };
+}
+
+async function takeStock(queries: Queries, orderId: string, item: OrderLine): Promise<void> {
+  // The condition is judged on the row's latest version, under its lock: two buyers cannot both take the last one.
+  const taken = await queries.query(
+    "UPDATE inventory SET stock = stock - $2 WHERE product_id = $1 AND stock >= $2 RETURNING stock",
+    [item.productId, item.quantity],
+  );
+  if (taken.length === 0) {
+    const [row] = await queries.query<{ stock: number }>(
+      "SELECT stock FROM inventory WHERE product_id = $1",
+      [item.productId],
+    );
+    throw new Refusal(
+      row === undefined
+        ? { outcome: "unknown-product", productId: item.productId }
+        : { outcome: "out-of-stock", productId: item.productId, available: row.stock },
+    );
+  }
+  await queries.query(
+    `INSERT INTO order_items (order_id, product_id, quantity, price_cents)
+     SELECT $1, id, $3, coalesce(sale_price_cents, price_cents) FROM products WHERE id = $2`,
+    [orderId, item.productId, item.quantity],
+  );
+  await announceStock(queries, item.productId);
+}
+
+/** Puts the product's tag into the outbox. */
+async function announceStock(queries: Queries, productId: number): Promise<void> {
+  await queries.query("INSERT INTO outbox (tag) VALUES ($1)", [`product-${productId}`]);
+}
+
+/** Adds to a product's stock (or takes from it, never below 0). Returns the new stock; undefined: no such product or too little. */
+export async function changeStock(sql: Sql, productId: number, amount: number): Promise<number | undefined> {
+  return sql.transaction(async (queries) => {
+    const [row] = await queries.query<{ stock: number }>(
+      "UPDATE inventory SET stock = stock + $2 WHERE product_id = $1 AND stock + $2 >= 0 RETURNING stock",
+      [productId, amount],
+    );
+    if (row !== undefined) await announceStock(queries, productId);
+    return row?.stock;
+  });
+}
+
+/** The stock of the products asked for; those that do not exist are left out. */
+export async function readStock(sql: Sql, productIds: readonly number[]): Promise<Map<number, number>> {
+  const rows = await sql.query<{ id: number; stock: number }>(
+    "SELECT product_id AS id, stock FROM inventory WHERE product_id = ANY($1::int[])",
+    [productIds],
+  );
+  return new Map(rows.map((row) => [row.id, row.stock]));
+}
+
+/** An order by its id, for whoever holds the id: it cannot be guessed. */
+export async function findOrder(sql: Queries, id: string): Promise<Order | undefined> {
+  const [row] = await sql.query<{ name: string; email: string; total: number; at: Date }>(
+    "SELECT customer_name AS name, email, total_cents AS total, created_at AS at FROM orders WHERE id = $1",
+    [id],
+  );
+  if (row === undefined) return undefined;
+  const items = await sql.query<OrderedItem>(
+    `SELECT product_id AS "productId", slug, name AS product, quantity, order_items.price_cents AS "priceCents"
+     FROM order_items JOIN products ON products.id = product_id WHERE order_id = $1 ORDER BY product_id`,
+    [id],
+  );
+  const { name, email, total, at } = row;
+  return { id, name, email, totalCents: total, createdAt: at.toISOString(), items };
+}
+
+/** The latest orders, newest first. */
+export async function recentOrders(sql: Sql, count: number): Promise<Order[]> {
+  const rows = await sql.query<{ id: string }>(
+    "SELECT id FROM orders ORDER BY created_at DESC, id LIMIT $1",
+    [count],
+  );
+  const orders = await Promise.all(rows.map(({ id }) => findOrder(sql, id)));
+  return orders.filter((order) => order !== undefined);
+}
+
+async function storedOrder(queries: Queries, id: string): Promise<Order> {
+  const order = await findOrder(queries, id);
+  if (order === undefined) throw new Error(`order ${id} vanished inside its own transaction`);
+  return order;
+}

@@ -1,0 +1,124 @@
+/**
+ * The key-value port, for sessions and the catalog cache: Redis when there is
+ * a server, the memory of this process otherwise. Values expire; records are
+ * hashes whose fields change one by one, so that two clicks at once in one
+ * cart both count.
+ */
+import { createClient } from "redis";
+
+export interface KeyValue {
+  get(key: string): Promise<string | undefined>;
+  /** Stores `value` for `seconds`. */
+  set(key: string, value: string, seconds: number): Promise<void>;
+  /** All fields of the record; empty when there is none. */
+  fields(key: string): Promise<Record<string, string>>;
+  /** Sets one field and lets the record live for `seconds` from now. */
+  setField(key: string, field: string, value: string, seconds: number): Promise<void>;
+  /** Adds to a whole number (0 when absent) atomically and returns the sum; the record lives for `seconds` from now. */
+  addToField(key: string, field: string, amount: number, seconds: number): Promise<number>;
+  removeFields(key: string, fields: readonly string[]): Promise<void>;
+  /** Forgets a value or a record. */
+  remove(key: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Connects to Redis, e.g. `redis://127.0.0.1:6379`. Keys get the prefix `acme:`. */
+export async function connectRedis(redisUrl: string): Promise<KeyValue> {
+  const client = createClient({ url: redisUrl, socket: { connectTimeout: 5_000 } });
+  // The client reconnects by itself; commands meanwhile fail with their own error.
+  client.on("error", () => undefined);
+  await client.connect();
+  const named = (key: string): string => `acme:${key}`;
+  return {
+    async get(key) {
+      return (await client.get(named(key))) ?? undefined;
+    },
+    async set(key, value, seconds) {
+      await client.set(named(key), value, { expiration: { type: "EX", value: seconds } });
+    },
+    async fields(key) {
+      return { ...(await client.hGetAll(named(key))) };
+    },
+    async setField(key, field, value, seconds) {
+      await client.multi().hSet(named(key), field, value).expire(named(key), seconds).exec();
+    },
+    async addToField(key, field, amount, seconds) {
+      const [sum] = await client
+        .multi()
+        .hIncrBy(named(key), field, amount)
+        .expire(named(key), seconds)
+        .execTyped();
+      return Number(sum);
+    },
+    async removeFields(key, fields) {
+      if (fields.length > 0) await client.hDel(named(key), [...fields]);
+    },
+    async remove(key) {
+      await client.del(named(key));
+    },
+    close: () => client.close(),
+  };
+}
+
+interface Entry {
+  readonly value: string | Map<string, string>;
+  readonly expires: number;
+}
+
+/** Entries the in-process store holds; beyond it the oldest written goes. */
+const MEMORY_ENTRIES = 100_000;
+
+/** The same port in the memory of this process; `now` (ms) makes expiry testable. */
+export function openMemoryKeyValue(now: () => number = Date.now, capacity = MEMORY_ENTRIES): KeyValue {
+  const entries = new Map<string, Entry>();
+
+  const read = (key: string): Entry["value"] | undefined => {
+    const entry = entries.get(key);
+    if (entry === undefined || entry.expires > now()) return entry?.value;
+    entries.delete(key);
+    return undefined;
+  };
+  const write = (key: string, value: Entry["value"], seconds: number): void => {
+    entries.delete(key);
+    entries.set(key, { value, expires: now() + seconds * 1_000 });
+    if (entries.size <= capacity) return;
+    const [oldest] = entries.keys();
+    if (oldest !== undefined) entries.delete(oldest);
+  };
+  const record = (key: string): Map<string, string> => {
+    const value = read(key);
+    return value instanceof Map ? value : new Map<string, string>();
+  };
+
+  return {
+    async get(key) {
+      const value = read(key);
+      return typeof value === "string" ? value : undefined;
+    },
+    async set(key, value, seconds) {
+      write(key, value, seconds);
+    },
+    async fields(key) {
+      return Object.fromEntries(record(key));
+    },
+    async setField(key, field, value, seconds) {
+      write(key, record(key).set(field, value), seconds);
+    },
+    async addToField(key, field, amount, seconds) {
+      const fields = record(key);
+      const sum = Number(fields.get(field) ?? "0") + amount;
+      write(key, fields.set(field, String(sum)), seconds);
+      return sum;
+    },
+    async removeFields(key, fields) {
+      const held = record(key);
+      for (const field of fields) held.delete(field);
+    },
+    async remove(key) {
+      entries.delete(key);
+    },
+    async close() {
+      entries.clear();
+    },
+  };
+}

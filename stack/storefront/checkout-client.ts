@@ -1,0 +1,46 @@
+/** Asks checkout-api over HTTP. What cannot be reached or read throws; the pages say so to the shopper. */
+import type { Order, OrderRequest } from "../checkout/index.ts";
+
+export interface CheckoutClient {
+  /** Sends an order; the answer is checkout-api's own, with its status and problem document. */
+  order(key: string, request: unknown): Promise<Response>;
+  find(orderId: string): Promise<Order | undefined>;
+  recent(): Promise<readonly Order[]>;
+  stock(productIds: readonly number[]): Promise<Map<number, number>>;
+  changeStock(productId: number, amount: number): Promise<boolean>;
+}
+
+export type { Order, OrderRequest };
+
+/** Milliseconds for an answer: shorter than the edge's own deadline, so that the shopper gets our page. */
+const DEADLINE = 8_000;
+
+export function checkoutClient(url: string): CheckoutClient {
+  const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
+    fetch(new URL(path, url), { ...init, signal: AbortSignal.timeout(DEADLINE) });
+  const send = (path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> =>
+    ask(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", ...headers },
+      body: JSON.stringify(body),
+    });
+  const read = async <Value>(path: string): Promise<Value> => {
+    const answer = await ask(path);
+    if (!answer.ok) throw new Error(`checkout-api answered ${answer.status} to ${path}`);
+    return (await answer.json()) as Value;
+  };
+  return {
+    order: (key, request) => send("/orders", request, { "Idempotency-Key": key }),
+    async find(orderId) {
+      const answer = await ask(`/orders/${encodeURIComponent(orderId)}`);
+      return answer.ok ? ((await answer.json()) as Order) : undefined;
+    },
+    recent: () => read<Order[]>("/orders"),
+    async stock(productIds) {
+      if (productIds.length === 0) return new Map();
+      const stock = await read<Record<string, number>>(`/stock?id=${productIds.join(",")}`);
+      return new Map(Object.entries(stock).map(([id, amount]) => [Number(id), amount]));
+    },
+    changeStock: async (productId, amount) => (await send(`/stock/${productId}`, { amount })).ok,
+  };
+}

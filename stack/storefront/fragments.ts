@@ -1,0 +1,132 @@
+/**
+ * The product page is put together from fragments with lifetimes of their own:
+ * the header with the cart count is one visitor's, the description lives for
+ * hours, price and stock for seconds. A surrogate that says it can
+ * (`Surrogate-Capability: ...="ESI/1.0"`) composes them at the edge; without
+ * one the storefront does it here, from the same fragments.
+ */
+import { Hono, type Context } from "hono";
+import { html, raw } from "hono/html";
+import type { HtmlEscapedString } from "hono/utils/html";
+import { CATEGORIES, type Catalog, type Product } from "../catalog/index.ts";
+import { dataSheetPath } from "../catalog/media.ts";
+import { MAX_QUANTITY } from "../checkout/index.ts";
+import { DESCRIPTION, personal, PRICE, shared } from "./caching.ts";
+import type { CheckoutClient } from "./checkout-client.ts";
+import { label, price, type Markup } from "./layout.ts";
+import type { Session, SessionStore } from "./session.ts";
+
+export interface FragmentParts {
+  readonly catalog: Catalog;
+  readonly checkout: CheckoutClient;
+  readonly sessions: SessionStore;
+}
+
+/** The fragments as an application of their own, mounted under `/fragments`. */
+export function createFragments({ catalog, checkout, sessions }: FragmentParts): Hono {
+  const fragments = new Hono();
+  fragments.get("/fragments/header", async (context) => {
+    personal(context);
+    return context.html(header(await cartCount(await sessions.open(context))));
+  });
+  fragments.get("/fragments/product/:slug/description", async (context) => {
+    const product = await catalog.find(context.req.param("slug"));
+    if (product === undefined) return context.notFound();
+    shared(context, DESCRIPTION, ["descriptions", `product-${product.id}`]);
+    return context.html(description(product));
+  });
+  fragments.get("/fragments/product/:slug/price", async (context) => {
+    const product = await catalog.find(context.req.param("slug"));
+    if (product === undefined) return context.notFound();
+    const stock = (await checkout.stock([product.id])).get(product.id) ?? 0;
+    shared(context, PRICE, ["prices", `product-${product.id}`]);
+    return context.html(buyBox(product, stock));
+  });
+  return fragments;
+}
+
+/** Things in the cart; none when sessions cannot be read: a page is worth more than its counter. */
+async function cartCount(session: Session): Promise<number> {
+  const cart = await session.cart().catch(() => new Map<number, number>());
+  return [...cart.values()].reduce((sum, quantity) => sum + quantity, 0);
+}
+
+function header(count: number): Markup {
+  return html`<header class="top">
+    <a class="brand" href="/">Acme<span>Store</span></a>
+    <nav aria-label="Categories">
+      ${CATEGORIES.map((category) => html`<a href="/catalog?category=${category}">${label(category)}</a>`)}
+      <a class="hot" href="/sale">Flash sale</a>
+    </nav>
+    <form role="search" action="/catalog">
+      <input type="search" name="q" aria-label="Search the shop" placeholder="Search" maxlength="80" />
+    </form>
+    <a class="cart" href="/cart" aria-label="Cart, ${count} ${count === 1 ? "thing" : "things"}">
+      Cart <b>${count}</b>
+    </a>
+  </header>`;
+}
+
+function description(product: Product): Markup {
+  return html`<section class="about">
+    <h2>About it</h2>
+    <p>${product.description}</p>
+    <p><a href="${dataSheetPath(product)}">Data sheet (PDF)</a></p>
+  </section>`;
+}
+
+/** Price, stock and the button, as they are now. */
+export function buyBox(product: Product, stock: number): Markup {
+  const state = stock === 0 ? "gone" : stock <= 10 ? "few" : "many";
+  const words = { gone: "Sold out", few: `Only ${stock} left`, many: "In stock" }[state];
+  return html`<section class="buy" aria-label="Price and stock">
+    <p class="row">${price(product)}</p>
+    <p class="stock ${state}">${words}</p>
+    ${
+      stock === 0
+        ? html`<p class="muted">We expect more soon.</p>`
+        : html`<form method="post" action="/cart">
+            <input type="hidden" name="action" value="add" />
+            <input type="hidden" name="product" value="${product.id}" />
+            <label
+              >Quantity
+              <input
+                type="number"
+                name="quantity"
+                value="1"
+                min="1"
+                max="${Math.min(stock, MAX_QUANTITY)}"
+                required
+            /></label>
+            <button>Add to cart</button>
+          </form>`
+    }
+  </section>`;
+}
+
+/** Puts a fragment's place, or the fragment itself, into a page. */
+export type Include = (source: string) => HtmlEscapedString | Promise<HtmlEscapedString>;
+
+/** Decides who composes the page that answers this request, and says so in its headers. Called after `shared`. */
+export function compose(context: Context, fragments: Hono): Include {
+  const capability = context.req.header("Surrogate-Capability") ?? "";
+  if (/=\s*"[^"]*\bESI\/1\.0/.test(capability)) {
+    context.header("Surrogate-Control", 'content="ESI/1.0"');
+    return (source) => raw(`<esi:include src="${source}" onerror="continue"/>`);
+  }
+  context.header("Vary", "Surrogate-Capability, Cookie");
+  // A page with one visitor's header in it is that visitor's.
+  if (/(?:^|[;\s])sid=/.test(context.req.header("Cookie") ?? "")) personal(context);
+  return inline(context, fragments);
+}
+
+/** Composes here, whatever the edge can do: for pages that are one visitor's anyway. */
+export function inline(context: Context, fragments: Hono): Include {
+  const cookie = context.req.header("Cookie");
+  return async (source) => {
+    const answer = await fragments.request(source, {
+      headers: cookie === undefined ? {} : { Cookie: cookie },
+    });
+    return raw(answer.ok ? await answer.text() : "");
+  };
+}

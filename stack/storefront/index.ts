@@ -1,0 +1,81 @@
+/**
+ * The door of the storefront: the shop's pages and its JSON, rendered on the
+ * server. Pages for everybody are cookie-free and tagged; a visitor's own are
+ * never cached. It fails open for the cart count and closed for everything
+ * that is bought.
+ */
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { html } from "hono/html";
+import type { Catalog } from "../catalog/index.ts";
+import type { KeyValue } from "../datastore/index.ts";
+import { mountBrowse } from "./browse.ts";
+import { mountBuy } from "./buy.ts";
+import { personal } from "./caching.ts";
+import { checkoutClient } from "./checkout-client.ts";
+import { createFragments, inline } from "./fragments.ts";
+import { page, STYLESHEET } from "./layout.ts";
+import { mountAdmin, mountApi } from "./programs.ts";
+import { openSessions } from "./session.ts";
+
+export interface StorefrontOptions {
+  readonly catalog: Catalog;
+  readonly sessions: KeyValue;
+  readonly checkoutUrl: string;
+  /** Signs session ids; the same for all replicas. */
+  readonly sessionSecret: string;
+  /** `https://store.acme.com`, for absolute URLs. */
+  readonly publicOrigin: string;
+}
+
+/** One replica's application. */
+export function createStorefront(options: StorefrontOptions): Hono {
+  const app = new Hono();
+  const checkout = checkoutClient(options.checkoutUrl);
+  const sessions = openSessions(options.sessions, options.sessionSecret);
+  const { catalog, publicOrigin } = options;
+  const fragments = createFragments({ catalog, checkout, sessions });
+  const parts = { app, catalog, checkout, sessions, fragments, publicOrigin };
+
+  app.use(bodyLimit({ maxSize: 64 * 1024 }));
+  app.use(async (context, next) => {
+    // SameSite=Lax already keeps cookies from other sites' forms; this refuses the forms themselves.
+    const site = context.req.header("Sec-Fetch-Site");
+    const foreign = site === "cross-site" || site === "same-site";
+    if (foreign && !["GET", "HEAD"].includes(context.req.method))
+      return context.text("cross-site request\n", 403);
+    return next();
+  });
+  app.get("/healthz", (context) => {
+    personal(context);
+    return context.text("ok");
+  });
+  app.get(STYLESHEET.path, (context) => {
+    context.header("Cache-Control", "public, max-age=31536000, immutable");
+    context.header("Content-Type", "text/css; charset=utf-8");
+    return context.body(STYLESHEET.text);
+  });
+  mountBrowse(parts);
+  mountBuy(parts);
+  mountApi(parts);
+  mountAdmin(parts);
+  app.route("/", fragments);
+
+  app.notFound((context) => {
+    personal(context);
+    const body = html`<h1>There is nothing here</h1>
+      <p><a href="/catalog">See the catalog</a>.</p>`;
+    return context.html(
+      page({ title: "Not found", header: inline(context, fragments)("/fragments/header"), body }),
+      404,
+    );
+  });
+  app.onError((error, context) => {
+    process.emitWarning(error);
+    personal(context);
+    const body = html`<h1>Something broke</h1>
+      <p>It is our fault, not yours. Please try again.</p>`;
+    return context.html(page({ title: "Error", header: "", body }), 500);
+  });
+  return app;
+}

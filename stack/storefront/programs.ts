@@ -1,0 +1,130 @@
+/** The storefront for programs and for its keepers: cart and orders as JSON, and the private admin page. */
+import { Hono, type Context } from "hono";
+import { html } from "hono/html";
+import * as z from "zod";
+import { currentPrice, seedProducts } from "../catalog/index.ts";
+import { MAX_QUANTITY } from "../checkout/index.ts";
+import { cartLines, orderItems, type BuyParts } from "./buy.ts";
+import { personal } from "./caching.ts";
+import { money, page, type Markup } from "./layout.ts";
+
+const cartChange = z.strictObject({
+  productId: z.int().positive(),
+  quantity: z.int().min(0).max(MAX_QUANTITY),
+});
+
+function problem(context: Context, status: 404 | 415 | 422, code: string): Response {
+  context.header("Content-Type", "application/problem+json");
+  return context.body(JSON.stringify({ type: `urn:acme:problem:${code}`, title: code, status }), status);
+}
+
+/** Mounts `/api/*` but search, which is for everybody. */
+export function mountApi({ app, catalog, checkout, sessions }: BuyParts): void {
+  const jsonOnly = new Hono();
+  jsonOnly.use(async (context, next) => {
+    personal(context);
+    const type = context.req.header("Content-Type") ?? "";
+    // A form of another site can send text/plain, never JSON.
+    if (context.req.method !== "GET" && !/^application\/json\b/i.test(type))
+      return problem(context, 415, "json-only");
+    return next();
+  });
+
+  const cart = async (context: Context): Promise<Response> => {
+    const lines = await cartLines(catalog, await sessions.open(context));
+    return context.json({
+      items: lines.map(({ product, quantity }) => ({
+        productId: product.id,
+        name: product.name,
+        quantity,
+        priceCents: currentPrice(product),
+      })),
+      totalCents: lines.reduce((sum, { product, quantity }) => sum + currentPrice(product) * quantity, 0),
+    });
+  };
+  jsonOnly.get("/cart", cart);
+  jsonOnly.post("/cart", async (context) => {
+    const body = cartChange.safeParse(await context.req.json().catch(() => undefined));
+    if (!body.success) return problem(context, 422, "cart-invalid");
+    const { productId, quantity } = body.data;
+    if ((await catalog.withIds([productId])).length === 0) return problem(context, 422, "unknown-product");
+    const session = await sessions.open(context);
+    if ((await session.cart()).has(productId)) await session.change(productId, quantity);
+    else if (quantity > 0) await session.add(productId, quantity);
+    return context.json({ productId, quantity });
+  });
+
+  /** An order of the items in the body or, without any, of the cart. checkout-api judges it and answers. */
+  jsonOnly.post("/orders", async (context) => {
+    const body: unknown = await context.req.json().catch(() => undefined);
+    if (typeof body !== "object" || body === null) return problem(context, 422, "order-invalid");
+    const session = await sessions.open(context);
+    const items = "items" in body ? body.items : orderItems(await cartLines(catalog, session));
+    const key = context.req.header("Idempotency-Key") ?? "";
+    const answer = await checkout.order(key, { ...body, items });
+    context.header("Content-Type", answer.headers.get("Content-Type") ?? "application/json");
+    return context.body(await answer.text(), answer.status as 200);
+  });
+  jsonOnly.all("*", (context) => problem(context, 404, "not-found"));
+  app.route("/api", jsonOnly);
+}
+
+/** Mounts `/admin/`. It asks for no credential: the edge lets nobody through to it without one. */
+export function mountAdmin({ app, catalog, checkout }: BuyParts): void {
+  app.get("/admin", (context) => context.redirect("/admin/", 308));
+  app.get("/admin/", async (context) => {
+    personal(context);
+    const ids = seedProducts().map(({ id }) => id);
+    const [stock, orders, products] = await Promise.all([
+      checkout.stock(ids),
+      checkout.recent(),
+      catalog.withIds(ids),
+    ]);
+    const scarce = products
+      .map((product) => ({ name: product.name, id: product.id, stock: stock.get(product.id) ?? 0 }))
+      .toSorted((left, right) => left.stock - right.stock)
+      .slice(0, 20);
+    const header = html`<header class="top">
+      <a class="brand" href="/admin/">Acme<span>Admin</span></a>
+    </header>`;
+    return context.html(page({ title: "Admin", header, body: adminBody(scarce, orders) }));
+  });
+  app.post("/admin/stock", async (context) => {
+    personal(context);
+    const form = await context.req.parseBody();
+    const [id, amount] = [Number(form["product"]), Number(form["amount"])];
+    const changed =
+      Number.isInteger(id) && Number.isInteger(amount) && (await checkout.changeStock(id, amount));
+    return changed ? context.redirect("/admin/", 303) : problem(context, 422, "stock-refused");
+  });
+}
+
+function adminBody(
+  scarce: readonly { name: string; id: number; stock: number }[],
+  orders: readonly { id: string; email: string; totalCents: number }[],
+): Markup {
+  return html`<h1>Stock and orders</h1>
+    <h2>Latest orders</h2>
+    <ul class="plain">
+      ${orders.map((order) => html`<li>${order.id.slice(0, 8)} ${order.email} <b>${money(order.totalCents)}</b></li>`)}
+    </ul>
+    <h2>Least stock</h2>
+    <ul class="plain">
+      ${scarce.map(
+        (product) =>
+          html`<li>
+            <span>${product.name}</span> <b>${product.stock}</b>
+            <form method="post" action="/admin/stock" class="row">
+              <input type="hidden" name="product" value="${product.id}" />
+              <input
+                type="number"
+                name="amount"
+                value="10"
+                aria-label="Add to the stock of ${product.name}"
+              />
+              <button class="quiet">Add</button>
+            </form>
+          </li>`,
+      )}
+    </ul>`;
+}
