@@ -1,0 +1,216 @@
+/**
+ * One request to an origin and its answer back, headers cleaned on both ways and
+ * bodies relayed: never a whole body in memory. Answers from Compute are handed on
+ * decoded, so that Sentinel, fragments and cache read text; answers from Archive
+ * keep their bytes and encoding.
+ */
+import { EdgeError } from "../http/errors.ts";
+import { judgeCompute, streamLimit } from "./compute-guard.ts";
+import type { TryFailure } from "./events.ts";
+import { mediaHeaders, refuseMediaRequest, stripCredentials } from "./media.ts";
+import { type Answer, askOrigin } from "./origin.ts";
+import {
+  type Authorities,
+  contentLength,
+  hasNullBody,
+  isDecodable,
+  mediaType,
+  responseHeaders,
+} from "./origin-response.ts";
+import type { CompiledRoutes } from "./compiled.ts";
+import type { Pool } from "./pool.ts";
+import { type Relay, type RelayEnd, relay } from "./relay.ts";
+import { type Claims, originHeaders } from "./request-headers.ts";
+import { type BodyKind, isRepeatable } from "./retry.ts";
+import type { Route } from "./routes.ts";
+
+export interface ForwardContext extends Claims {
+  /** Authority as the client sent it: redirects lead there. Default: `host`. */
+  readonly authority?: string;
+  /** The request's body where the caller has read or wrapped it already; bytes can be sent twice, a stream cannot. */
+  readonly body?: Uint8Array | ReadableStream<Uint8Array> | null;
+  /** Set on the request to the origin after cleaning, such as Surrogate-Capability. */
+  readonly extraHeaders?: Readonly<Record<string, string>>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly waitUntil: (promise: Promise<unknown>) => void;
+  /** Aborted when the client is gone. */
+  readonly signal?: AbortSignal;
+}
+
+/** What the wide event says about the origin. */
+export interface OriginReport {
+  readonly zone: string;
+  readonly tries: number;
+  /** To the first byte, in ms. */
+  readonly ms: number;
+  readonly failures: readonly TryFailure[];
+  /** How the body reached the next one; never rejects. */
+  readonly ended: Promise<RelayEnd>;
+}
+
+export interface Forwarded {
+  readonly response: Response;
+  readonly origin: OriginReport;
+}
+
+export interface Forwarder {
+  readonly policy: CompiledRoutes;
+  readonly storefront: Pool;
+  readonly archive: Pool;
+  /** Hosts that mean the store itself. */
+  readonly ownHosts: ReadonlySet<string>;
+}
+
+/** @throws EdgeError */
+export async function forward(
+  forwarder: Forwarder,
+  route: Route,
+  request: Request,
+  ctx: ForwardContext,
+): Promise<Forwarded> {
+  const target = targetOf(request.url);
+  const path = target.split("?", 1)[0] ?? target;
+  const isMedia = route.kind === "media";
+  if (isMedia) refuseMediaRequest(request.method, path, request.headers);
+  const pool = isMedia ? forwarder.archive : forwarder.storefront;
+  const headers = headersFor(isMedia, request.headers, ctx);
+  const body = bodyOf(request, ctx, forwarder.policy.origin.stallMs);
+  // Ranges are of the encoded bytes (RFC 9110 section 14): these stay as they are.
+  const decode = !isMedia && !headers.has("range");
+  const start = ctx.now();
+  const answer = await askOrigin(pool, {
+    limits: route,
+    repeatable: isRepeatable(request.method, headers, body.kind),
+    now: ctx.now,
+    signal: ctx.signal,
+    upload: body.upload,
+    send: (zone, signal) =>
+      zone.fetch(zone.base + target, {
+        method: request.method,
+        headers,
+        redirect: "manual",
+        signal,
+        encodeResponseBody: decode ? "automatic" : "manual",
+        ...(body.init === null ? {} : { body: body.init }),
+      }),
+  });
+  const ms = ctx.now() - start;
+  const { response, ended } = await receive(forwarder, { route, path, decode, ctx, pool }, answer);
+  const tries = answer.failures.length + 1;
+  return { response, origin: { zone: answer.zone.name, tries, ms, failures: answer.failures, ended } };
+}
+
+/** Path and query of an absolute URL, untouched: the caller asks exactly what it means. */
+function targetOf(url: string): string {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  return start < 0 ? "/" : (url.slice(start).split("#", 1)[0] ?? "/");
+}
+
+function headersFor(isMedia: boolean, client: Headers, ctx: ForwardContext): Headers {
+  const headers = originHeaders(client, ctx);
+  if (isMedia) stripCredentials(headers);
+  else headers.set("accept-encoding", wantsPlain(client) ? "identity" : "gzip");
+  if (client.get("upgrade")?.toLowerCase() === "websocket") headers.set("upgrade", "websocket");
+  for (const [name, value] of Object.entries(ctx.extraHeaders ?? {})) headers.set(name, value);
+  return headers;
+}
+
+/** A compressed event stream arrives late, a range of compressed bytes cannot be read. */
+function wantsPlain(client: Headers): boolean {
+  return client.has("range") || (client.get("accept") ?? "").includes("text/event-stream");
+}
+
+interface OutgoingBody {
+  readonly kind: BodyKind;
+  readonly init: Uint8Array | ReadableStream<Uint8Array> | null;
+  readonly upload: Relay | undefined;
+}
+
+/** A streaming body goes through a relay, so that a client that breaks off is known as such. */
+function bodyOf(request: Request, ctx: ForwardContext, stallMs: number): OutgoingBody {
+  const body = ctx.body === undefined ? request.body : ctx.body;
+  const bodiless = request.method === "GET" || request.method === "HEAD";
+  if (body === null || bodiless) return { kind: "none", init: null, upload: undefined };
+  if (body instanceof Uint8Array) return { kind: "bytes", init: body, upload: undefined };
+  const upload = relay(body, contentLength(request.headers), { readMs: stallMs, writeMs: stallMs });
+  return { kind: "stream", init: upload.body, upload };
+}
+
+interface Receiving {
+  readonly route: Route;
+  readonly path: string;
+  readonly decode: boolean;
+  readonly ctx: ForwardContext;
+  readonly pool: Pool;
+}
+
+async function receive(
+  forwarder: Forwarder,
+  { route, path, decode, ctx, pool }: Receiving,
+  { response, zone }: Answer,
+): Promise<{ response: Response; ended: Promise<RelayEnd> }> {
+  const authorities: Authorities = {
+    own: forwarder.ownHosts,
+    publicOrigin: `${ctx.scheme}://${ctx.authority ?? ctx.host}`,
+  };
+  const wasEncoded = decode && isDecodable(response.headers);
+  const headers = responseHeaders(response.headers, authorities, decode);
+  const { status, statusText } = response;
+  if (status === 101) {
+    return { response: new Response(null, { status, headers, webSocket: response.webSocket }), ended: WHOLE };
+  }
+  if (route.kind === "media") mediaHeaders(path, status, headers);
+  else {
+    const moved = await guardCompute(forwarder, path, response, pool);
+    if (moved !== undefined) return { response: moved, ended: WHOLE };
+  }
+  if (response.body === null || hasNullBody(status)) {
+    return { response: new Response(null, { status, statusText, headers }), ended: WHOLE };
+  }
+  const streams = mediaType(headers) === "text/event-stream";
+  const passed = relay(response.body, wasEncoded ? null : contentLength(headers), {
+    bytes: route.kind === "media" ? undefined : streamLimit(forwarder.policy.compute, path, headers),
+    readMs: streams ? undefined : forwarder.policy.origin.stallMs,
+  });
+  ctx.waitUntil(passed.ended.then((end) => reportEnd(pool, zone.name, end)));
+  return {
+    response: new Response(passed.body, { status, statusText, headers, encodeBody: "manual" }),
+    ended: passed.ended,
+  };
+}
+
+const WHOLE = Promise.resolve<RelayEnd>("complete");
+
+function reportEnd(pool: Pool, zone: string, end: RelayEnd): void {
+  if (end === "complete") return;
+  pool.deps.observe({ kind: "body-cut", zone, end });
+  if (end === "too-large") {
+    pool.deps.observe({ kind: "large-from-compute", reason: "large-body", answer: "cut" });
+  }
+}
+
+/** @throws EdgeError large-from-compute, 502 */
+async function guardCompute(
+  forwarder: Forwarder,
+  path: string,
+  response: Response,
+  pool: Pool,
+): Promise<Response | undefined> {
+  const verdict = judgeCompute(forwarder.policy.compute, path, response.status, response.headers);
+  if (verdict.kind === "pass") return undefined;
+  await response.body?.cancel();
+  const answer = verdict.kind === "moved" ? "moved" : "refused";
+  pool.deps.observe({ kind: "large-from-compute", reason: verdict.reason, answer });
+  if (verdict.kind === "moved") {
+    const headers = { location: verdict.location, "cache-control": "no-store" };
+    return new Response(null, { status: 307, headers });
+  }
+  throw new EdgeError({
+    code: "large-from-compute",
+    source: "origin",
+    status: 502,
+    detail: "Large files and media are served from Archive, not from Compute.",
+    extensions: { reason: verdict.reason },
+  });
+}

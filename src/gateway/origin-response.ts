@@ -1,0 +1,86 @@
+/**
+ * Making an origin's answer one that the edge can vouch for: a status HTTP knows,
+ * no hop-by-hop fields, no address of an origin in Location, and a body whose
+ * bytes are what Content-Encoding says. Headers only: no byte of a body is read.
+ */
+import { isHopByHop, nominated } from "./request-headers.ts";
+
+const NULL_BODY: ReadonlySet<number> = new Set([101, 204, 205, 304]);
+
+/** Whether a status is a final one (RFC 9110 section 15); 101 only where the upgrade really happened. */
+export function isValidStatus(response: Response): boolean {
+  if (response.status === 101) return response.webSocket !== null && response.webSocket !== undefined;
+  return response.status >= 200 && response.status <= 599;
+}
+
+export function hasNullBody(status: number): boolean {
+  return NULL_BODY.has(status);
+}
+
+/** Codings that the runtime undoes when a body is read. */
+const DECODED: ReadonlySet<string> = new Set(["gzip", "br"]);
+
+export interface Authorities {
+  /** Hosts (with port) that mean the store itself, as origins write them: their own and the public one. */
+  readonly own: ReadonlySet<string>;
+  /** Scheme and authority as the client sees the store: `https://store.acme.com`. */
+  readonly publicOrigin: string;
+}
+
+/**
+ * The response headers as the edge passes them on.
+ * @param decoded whether the body will be read decoded (answers from Compute: Sentinel, fragments and cache see plain text)
+ */
+export function responseHeaders(origin: Headers, authorities: Authorities, decoded: boolean): Headers {
+  const dropped = nominated(origin);
+  const headers = new Headers();
+  for (const [name, value] of origin) {
+    if (!isHopByHop(name) && !dropped.has(name)) headers.append(name, value);
+  }
+  for (const name of ["location", "content-location"]) {
+    const value = headers.get(name);
+    if (value !== null) headers.set(name, publicLocation(value, authorities));
+  }
+  if (decoded) forgetEncoding(headers);
+  return headers;
+}
+
+/** An absolute URL of an origin becomes the public one; relative references and foreign hosts stay as they are. */
+export function publicLocation(location: string, authorities: Authorities): string {
+  const match = /^(?:https?:)?\/\/([^/?#]*)(.*)$/is.exec(location);
+  const [, authority = "", rest = ""] = match ?? [];
+  if (match === null || !authorities.own.has(authority.toLowerCase())) return location;
+  return `${authorities.publicOrigin}${rest.startsWith("/") ? "" : "/"}${rest}`;
+}
+
+/** Whether the runtime decodes such a body when it is read. */
+export function isDecodable(headers: Headers): boolean {
+  return DECODED.has(headers.get("content-encoding") ?? "");
+}
+
+/** The decoded representation is another one: no length, no strong validator (RFC 9110 section 8.8.1), and the same for all Accept-Encoding. */
+function forgetEncoding(headers: Headers): void {
+  if (isDecodable(headers)) {
+    headers.delete("content-encoding");
+    headers.delete("content-length");
+    headers.delete("content-digest");
+    const etag = headers.get("etag");
+    if (etag?.startsWith('"') === true) headers.set("etag", `W/${etag}`);
+  }
+  const vary = headers.get("vary");
+  if (vary === null) return;
+  const rest = vary.split(",").filter((name) => name.trim().toLowerCase() !== "accept-encoding");
+  if (rest.length === 0) headers.delete("vary");
+  else headers.set("vary", rest.map((name) => name.trim()).join(", "));
+}
+
+/** Content-Length in bytes; null where absent or malformed. */
+export function contentLength(headers: Headers): number | null {
+  const value = headers.get("content-length");
+  return value !== null && /^\d{1,15}$/.test(value) ? Number(value) : null;
+}
+
+/** Media type in lower case, without parameters; "" where there is none. */
+export function mediaType(headers: Headers): string {
+  return (headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+}

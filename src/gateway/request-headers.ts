@@ -1,0 +1,125 @@
+/**
+ * What an origin may believe. Everything a client can say about its own address,
+ * the host, the path or the method it "really" means is dropped and said again by
+ * the edge; so are hop-by-hop fields and those that Connection names (RFC 9110
+ * section 7.6.1). Names are compared with `_` read as `-`: CGI-like servers fold
+ * both into one variable. Pure.
+ */
+import { type Trace, traceparent } from "./trace.ts";
+
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Spoofing and smuggling by header: address, host, path, method, the edge's own names and its token. */
+const UNTRUSTED: ReadonlySet<string> = new Set([
+  "cdn-loop",
+  "client-ip",
+  "content-length",
+  "expect",
+  "fastly-client-ip",
+  "forwarded",
+  "forwarded-for",
+  "front-end-https",
+  "host",
+  "surrogate-capability",
+  "traceparent",
+  "tracestate",
+  "true-client-ip",
+  "via",
+  "wl-proxy-client-ip",
+  "x-client-ip",
+  "x-cluster-client-ip",
+  "x-edge-debug",
+  "x-host",
+  "x-http-host-override",
+  "x-http-method",
+  "x-http-method-override",
+  "x-method-override",
+  "x-original-host",
+  "x-original-url",
+  "x-originating-ip",
+  "x-proxyuser-ip",
+  "x-real-ip",
+  "x-remote-addr",
+  "x-remote-ip",
+  "x-request-id",
+  "x-rewrite-url",
+]);
+
+const UNTRUSTED_PREFIXES = ["cf-", "x-forwarded", "x-edge-", "x-sentinel", "x-middleware-"];
+
+/** Fields that Connection may not take away: they decide how the message is framed, routed or secured. */
+const NOT_NOMINABLE: ReadonlySet<string> = new Set([
+  "authorization",
+  "cache-control",
+  "content-type",
+  "cookie",
+  "host",
+  "if-match",
+  "range",
+]);
+
+/** What the edge says about a request in the client's place. */
+export interface Claims {
+  readonly clientIp: string;
+  readonly requestId: string;
+  readonly scheme: "http" | "https";
+  /** The public host, as the origin sees it in Host. */
+  readonly host: string;
+  readonly trace: Trace;
+}
+
+/** Whether a field of a request or response ends at this hop. */
+export function isHopByHop(name: string): boolean {
+  return HOP_BY_HOP.has(name);
+}
+
+/** Lower-case names that a Connection field nominates. */
+export function nominated(headers: Headers): ReadonlySet<string> {
+  const connection = headers.get("connection");
+  if (connection === null) return NONE;
+  const names = connection.split(",").map((name) => name.trim().toLowerCase());
+  return new Set(names.filter((name) => name !== "" && !NOT_NOMINABLE.has(name)));
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** Whether the edge drops a field that a client sent; `name` is lower-case. */
+export function isUntrusted(name: string): boolean {
+  const folded = name.replaceAll("_", "-");
+  if (HOP_BY_HOP.has(folded) || UNTRUSTED.has(folded)) return true;
+  return UNTRUSTED_PREFIXES.some((prefix) => folded.startsWith(prefix));
+}
+
+/** The request headers for the origin: the client's without what it may not say, and the edge's claims. */
+export function originHeaders(client: Headers, claims: Claims): Headers {
+  const dropped = nominated(client);
+  const headers = new Headers();
+  for (const [name, value] of client) {
+    if (!dropped.has(name) && !isUntrusted(name)) headers.append(name, value);
+  }
+  headers.set("x-forwarded-for", claims.clientIp);
+  headers.set("x-forwarded-proto", claims.scheme);
+  headers.set("x-forwarded-host", claims.host);
+  headers.set("forwarded", forwarded(claims));
+  headers.set("x-request-id", claims.requestId);
+  headers.set("traceparent", traceparent(claims.trace));
+  if (claims.trace.state !== null) headers.set("tracestate", claims.trace.state);
+  return headers;
+}
+
+/** RFC 7239: an IPv6 address is bracketed and quoted, and so is a host with a port. */
+function forwarded(claims: Claims): string {
+  const node = claims.clientIp.includes(":") ? `"[${claims.clientIp}]"` : claims.clientIp;
+  const host = claims.host.includes(":") ? `"${claims.host}"` : claims.host;
+  return `for=${node};host=${host};proto=${claims.scheme}`;
+}
