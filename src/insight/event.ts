@@ -1,0 +1,84 @@
+/**
+ * The wide event: everything the edge knows of one request, as one JSON line.
+ * What people typed never reaches it: paths lose what looks like a secret or a
+ * card, queries keep only the names of their parameters.
+ */
+import type { Mode } from "../blueprint.ts";
+import type { ErrorCode, ErrorSource } from "../http/errors.ts";
+import { redactPath, redactQuery, redactText } from "./redact.ts";
+
+export interface SentinelRecord {
+  readonly outcome: "pass" | "block";
+  /** The mode that was applied. */
+  readonly mode: Mode | "off";
+  readonly score: number;
+  readonly matches: readonly {
+    readonly rule: string;
+    readonly class: string;
+    /** Null where the match counted; else why it did not. */
+    readonly uncounted: string | null;
+    /** Where it matched, as rules write it: `args:q`. */
+    readonly where: string;
+  }[];
+  /** The budget that the request exceeded. */
+  readonly budget: string | null;
+  /** The inspection itself failed. */
+  readonly failed: boolean;
+}
+
+/** One request as every stage left it. Outcomes and reasons are members of their module's closed unions. */
+export interface RequestEvent {
+  readonly requestId: string;
+  /** Start, milliseconds since the epoch. */
+  readonly time: number;
+  readonly method: string;
+  /** Canonical path, and the query without `?`; both are redacted here. */
+  readonly path: string;
+  readonly query: string;
+  readonly route: { readonly kind: "fabric" | "media" | "storefront" | "none"; readonly class: string };
+  readonly status: number;
+  readonly durationMs: number;
+  readonly sentinel: SentinelRecord | null;
+  /** `outcome`: `hit`, `stale`, `miss`, `bypass`, ...; `reason` says why not a hit. */
+  readonly cache: { readonly outcome: string; readonly reason: string | null } | null;
+  readonly queue: {
+    readonly room: string;
+    readonly outcome: string;
+    /** How long an admitted visitor waited, and what he was last told; ms. */
+    readonly waitedMs: number | null;
+    readonly estimateMs: number | null;
+  } | null;
+  readonly origin: {
+    readonly target: string;
+    /** The zone that answered, or was tried last. */
+    readonly zone: string;
+    readonly tries: number;
+    readonly durationMs: number;
+  } | null;
+  readonly error: {
+    readonly code: ErrorCode;
+    readonly source: ErrorSource;
+    readonly cause: string | null;
+  } | null;
+  readonly client: {
+    readonly country: string | null;
+    readonly asn: number | null;
+    /** The request carries a session or a pass: a shopper, not a stranger. */
+    readonly known: boolean;
+  };
+  /** Bytes of the answer where they are known beforehand. */
+  readonly bytes: number | null;
+}
+
+/** The event as its log line. */
+export function logLine(event: RequestEvent): string {
+  const { path, query, error, time, ...rest } = event;
+  return JSON.stringify({
+    event: "request",
+    time: new Date(time).toISOString(),
+    ...rest,
+    path: redactPath(path),
+    query: redactQuery(query),
+    error: error === null ? null : { ...error, cause: error.cause === null ? null : redactText(error.cause) },
+  });
+}

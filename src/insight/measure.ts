@@ -1,0 +1,84 @@
+/** What one event adds to which series. */
+import type { RequestEvent, SentinelRecord } from "./event.ts";
+import type { Tally } from "./tally.ts";
+
+/** Objectives on what a request shows by itself. */
+export interface LatencyTargets {
+  /** Slower than this is bad for the latency objective, by route class, ms. */
+  readonly byClass: Readonly<Record<string, number>>;
+  readonly otherwise: number;
+}
+
+export function measure(tally: Tally, event: RequestEvent, latency: LatencyTargets): void {
+  const route = event.route.class;
+  const status = statusClass(event.status);
+  const labels = { http_route: route, http_response_status_class: status };
+  tally.observe("http_server_request_duration_seconds", labels, event.durationMs / 1000);
+  if (event.bytes !== null) {
+    tally.add("http_server_response_body_size_bytes_total", { http_route: route }, event.bytes);
+  }
+  if (event.error !== null) {
+    tally.add("edge_errors_total", { error_type: event.error.code, source: event.error.source });
+  }
+  if (event.cache !== null) {
+    tally.add("edge_cache_requests_total", { http_route: route, outcome: event.cache.outcome });
+  }
+  if (event.origin !== null) {
+    const { target, zone, tries, durationMs } = event.origin;
+    tally.add("edge_origin_requests_total", { target });
+    tally.add("edge_origin_tries_total", { zone }, tries);
+    tally.observe("http_client_request_duration_seconds", { zone }, durationMs / 1000);
+  }
+  if (event.sentinel !== null) measureSentinel(tally, event.sentinel);
+  measureQueue(tally, event);
+  measureObjectives(tally, event, latency);
+}
+
+function measureSentinel(tally: Tally, sentinel: SentinelRecord): void {
+  tally.add("sentinel_requests_total", { outcome: sentinel.outcome, mode: sentinel.mode });
+  for (const { rule, uncounted } of sentinel.matches) {
+    tally.add("sentinel_matches_total", { rule, counted: String(uncounted === null) });
+  }
+  if (sentinel.budget !== null) tally.add("sentinel_budget_exceeded_total", { budget: sentinel.budget });
+  if (sentinel.failed) tally.add("sentinel_failures_total", {});
+}
+
+function measureQueue(tally: Tally, { queue }: RequestEvent): void {
+  if (queue === null) return;
+  tally.add("edge_queue_requests_total", { room: queue.room, outcome: queue.outcome });
+  if (queue.waitedMs === null) return;
+  tally.observe("edge_queue_wait_seconds", { room: queue.room }, queue.waitedMs / 1000);
+}
+
+/** An hour in a room is bad whatever was announced; and so is half as long again as was announced. */
+const LONGEST_WAIT_MS = 3_600_000;
+const ESTIMATE_SLACK = 1.5;
+const ESTIMATE_GRACE_MS = 30_000;
+
+/**
+ * Counts the event for the objectives. The private paths and waiting pages are no
+ * shopper traffic; a blocked request is an answer that was meant.
+ */
+function measureObjectives(tally: Tally, event: RequestEvent, latency: LatencyTargets): void {
+  const { route, queue, sentinel } = event;
+  const count = (slo: string, group: string, good: boolean): void =>
+    tally.add("edge_slo_events_total", { slo, group, good: String(good) });
+  if (queue !== null && queue.waitedMs !== null) {
+    const promised = (queue.estimateMs ?? LONGEST_WAIT_MS) * ESTIMATE_SLACK + ESTIMATE_GRACE_MS;
+    count("queue-wait", queue.room, queue.waitedMs <= Math.min(promised, LONGEST_WAIT_MS));
+  }
+  if (sentinel !== null && event.client.known) {
+    count("false-positives", "known-shoppers", sentinel.outcome === "pass");
+  }
+  const waiting = queue?.outcome === "queued";
+  const blocked = event.error?.code === "blocked" || event.error?.code === "rate-limited";
+  if (route.kind === "fabric" || route.kind === "none" || waiting || blocked) return;
+  const failed = event.status >= 500;
+  count("availability", route.class, !failed);
+  if (!failed)
+    count("latency", route.class, event.durationMs <= (latency.byClass[route.class] ?? latency.otherwise));
+}
+
+function statusClass(status: number): string {
+  return status >= 100 && status < 600 ? `${Math.floor(status / 100)}xx` : "other";
+}
