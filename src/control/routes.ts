@@ -62,11 +62,11 @@ const durationSchema = z
   .refine((ms) => ms <= WEEK_MS, "is longer than 7d; make it shorter, or lasting");
 
 const meta = { reason: reasonSchema, version: z.int().min(0).optional() };
-const ruleId = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "is not a rule id");
+const ruleId = z.string().regex(/^(?:tag:)?[A-Za-z0-9._/-]{1,64}$/, "is not a rule id or tag:name");
 const path = z
   .string()
   .max(1024)
-  .regex(/^\/[^*\s]*\*?$/, "is not a path; write /exact or /prefix*");
+  .regex(/^\/[^*\s]*(?<=\/)\*$|^\/[^*\s]*$/, "is not a path; write /exact or /under/*");
 
 const modeInput = z.strictObject({
   ...meta,
@@ -84,8 +84,8 @@ const overrideInput = z
     for: durationSchema.optional(),
   })
   .refine(
-    (input) => input.rule !== undefined || input.path !== undefined,
-    "names neither rule nor path; name one",
+    (input) => (input.rule === undefined) !== (input.path === undefined),
+    "must name a rule or a path, and not both",
   );
 
 const values = (longest: number) => z.array(z.string().min(1).max(longest)).min(1).max(MAX_PURGED).optional();
@@ -164,8 +164,7 @@ function registerChanges(app: Hono<Env>, options: ControlRoutesOptions): void {
   });
   app.post("/overrides", async (c) => {
     const said = await input(c, overrideInput);
-    const { action } = said;
-    const [rule, at] = [said.rule ?? null, said.path ?? null];
+    const { action, rule = null, path: at = null } = said;
     return change(c, { kind: "override", rule, path: at, action, forMs: said.for ?? null }, said);
   });
   app.post("/purge", async (c) => {

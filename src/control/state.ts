@@ -10,7 +10,7 @@ export interface ModeSetting {
 
 export type OverrideAction = "block" | "monitor" | "off";
 
-/** A departure from the mode for one rule, for one path (exact, or a prefix that ends in `*`), or for a rule on a path. */
+/** A departure from the mode: for one rule (an id, or `tag:name`), or for one path (exact, or all under it: `/x/*`). The other is null. */
 export interface Override {
   readonly rule: string | null;
   readonly path: string | null;
@@ -32,7 +32,7 @@ export interface RulesSetting {
 export type Subject = "mode" | "rules" | `override:${string}` | `room:${string}`;
 
 export function overrideSubject(rule: string | null, path: string | null): Subject {
-  return `override:${rule ?? "*"}@${path ?? "*"}`;
+  return `override:${rule ?? path ?? ""}`;
 }
 
 export type Change =

@@ -115,10 +115,7 @@ export class InsightObject extends DurableObject implements ShardPort {
   }
 
   #samples(query: string, ...bindings: readonly SqlStorageValue[]): Sample[] {
-    return this.#sql
-      .exec(query, ...bindings)
-      .raw<[string, number]>()
-      .toArray();
+    return [...this.#sql.exec(query, ...bindings).raw<[string, number]>()];
   }
 
   #write(now: number): void {
