@@ -12,9 +12,8 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
-import type { AddressInfo } from "node:net";
 import { pipeline } from "node:stream";
-import { createAdaptorServer } from "@hono/node-server";
+import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 
 const HOST = "127.0.0.1";
@@ -29,8 +28,11 @@ export interface Listener {
 
 /** Serves an application on 127.0.0.1; port 0 chooses a free one. */
 export async function listen(fetch: Hono["fetch"], port = 0): Promise<Listener> {
-  const server = createAdaptorServer({ fetch, overrideGlobalObjects: false });
-  return listening(server as Server, port);
+  const answer = getRequestListener(fetch, { overrideGlobalObjects: false });
+  return listening(
+    createServer((incoming, outgoing) => void answer(incoming, outgoing)),
+    port,
+  );
 }
 
 async function listening(server: Server, port: number): Promise<Listener> {
@@ -41,7 +43,8 @@ async function listening(server: Server, port: number): Promise<Listener> {
       resolve();
     });
   });
-  const bound = (server.address() as AddressInfo).port;
+  const address = server.address();
+  const bound = typeof address === "object" && address !== null ? address.port : port;
   return {
     url: `http://${HOST}:${bound}`,
     port: bound,

@@ -34,14 +34,16 @@ export interface ObjectsOptions {
 const LAST_MODIFIED = new Date("2026-11-01T00:00:00Z");
 /** Bytes of made objects kept in memory. */
 const MEMORY_BYTES = 64 * 1024 * 1024;
-const TYPES: Readonly<Record<ImageFormat | "pdf", string>> = {
+const TYPES: Readonly<Record<ImageFormat, string>> = {
   webp: "image/webp",
   jpg: "image/jpeg",
   avif: "image/avif",
-  pdf: "application/pdf",
 };
 
-type Maker = () => Promise<Buffer>;
+interface Maker {
+  readonly type: string;
+  readonly make: () => Promise<Buffer>;
+}
 
 /** Finds objects by the path they are served under. */
 export function openObjects(options: ObjectsOptions): {
@@ -51,7 +53,7 @@ export function openObjects(options: ObjectsOptions): {
   const making = new Map<string, Promise<Buffer>>();
   const memory = memoryOf(MEMORY_BYTES);
 
-  const bytesOf = async (path: string, make: Maker): Promise<Buffer> => {
+  const bytesOf = async (path: string, { make }: Maker): Promise<Buffer> => {
     const held = memory.get(path);
     if (held !== undefined) return held;
     const pending = making.get(path) ?? kept(options.directory, path, make);
@@ -70,9 +72,8 @@ export function openObjects(options: ObjectsOptions): {
         const synthetic = syntheticObject(path);
         if (synthetic !== undefined) return { ...synthetic, lastModified: LAST_MODIFIED };
       }
-      const make = makers.get(path);
-      if (make === undefined) return undefined;
-      return stored(path, await bytesOf(path, make));
+      const maker = makers.get(path);
+      return maker === undefined ? undefined : stored(maker.type, await bytesOf(path, maker));
     },
   };
 }
@@ -83,10 +84,16 @@ function index(): Map<string, Maker> {
   for (const product of seedProducts()) {
     for (const width of IMAGE_WIDTHS) {
       for (const format of IMAGE_FORMATS) {
-        makers.set(imagePath(product, width, format), () => encode(product, width, format));
+        makers.set(imagePath(product, width, format), {
+          type: TYPES[format],
+          make: () => encode(product, width, format),
+        });
       }
     }
-    makers.set(dataSheetPath(product), async () => dataSheet(product, await encode(product, 640, "jpg")));
+    makers.set(dataSheetPath(product), {
+      type: "application/pdf",
+      make: async () => dataSheet(product, await encode(product, 640, "jpg")),
+    });
   }
   return makers;
 }
@@ -109,7 +116,7 @@ async function encode(product: SeedProduct, width: number, format: ImageFormat):
 }
 
 /** The object from the folder, or made and put there: whole or not at all. */
-async function kept(directory: string | undefined, path: string, make: Maker): Promise<Buffer> {
+async function kept(directory: string | undefined, path: string, make: Maker["make"]): Promise<Buffer> {
   if (directory === undefined) return make();
   // The path is one of the index's own keys, so its last part is a plain file name.
   const file = join(directory, path.slice(path.lastIndexOf("/") + 1));
@@ -124,11 +131,10 @@ async function kept(directory: string | undefined, path: string, make: Maker): P
   }
 }
 
-function stored(path: string, bytes: Buffer): StoredObject {
-  const extension = path.slice(path.lastIndexOf(".") + 1) as ImageFormat | "pdf";
+function stored(type: string, bytes: Buffer): StoredObject {
   return {
     size: bytes.length,
-    type: TYPES[extension],
+    type,
     etag: `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`,
     lastModified: LAST_MODIFIED,
     read: (start, end) => new Uint8Array(bytes.subarray(start, end + 1)),

@@ -3,22 +3,24 @@
  * key-value cache. Stock is not here: it belongs to checkout-api and is never
  * cached behind the edge, so that a purge at the edge is enough to show it.
  */
+import * as z from "zod";
 import type { KeyValue, Sql } from "../datastore/index.ts";
 import { CATEGORIES } from "./seed.ts";
 
 export { CATEGORIES, products as seedProducts, type SeedProduct } from "./seed.ts";
 
-export interface Product {
-  readonly id: number;
-  readonly slug: string;
-  readonly name: string;
-  readonly category: string;
-  readonly summary: string;
-  readonly description: string;
-  /** US cents. */
-  readonly priceCents: number;
-  readonly salePriceCents: number | null;
-}
+/** Prices are US cents. */
+const productSchema = z.object({
+  id: z.int(),
+  slug: z.string(),
+  name: z.string(),
+  category: z.string(),
+  summary: z.string(),
+  description: z.string(),
+  priceCents: z.int(),
+  salePriceCents: z.int().nullable(),
+});
+export type Product = Readonly<z.infer<typeof productSchema>>;
 
 export interface ProductQuery {
   readonly category?: string;
@@ -28,12 +30,13 @@ export interface ProductQuery {
   readonly page: number;
 }
 
-export interface ProductPage {
-  readonly products: readonly Product[];
-  readonly total: number;
-  readonly page: number;
-  readonly pages: number;
-}
+const pageSchema = z.object({
+  products: z.array(productSchema),
+  total: z.int(),
+  page: z.int(),
+  pages: z.int(),
+});
+export type ProductPage = z.infer<typeof pageSchema>;
 
 export interface Catalog {
   find(slug: string): Promise<Product | undefined>;
@@ -57,9 +60,15 @@ export function currentPrice(product: Product): number {
 
 /** A catalog over the store's database, with `cache` in front of it; a cache that fails is a miss. */
 export function openCatalog(sql: Sql, cache: KeyValue): Catalog {
-  const cached = async <Value>(key: string, load: () => Promise<Value>): Promise<Value> => {
+  const cached = async <Value>(
+    key: string,
+    schema: z.ZodType<Value>,
+    load: () => Promise<Value>,
+  ): Promise<Value> => {
     const held = await cache.get(key).catch(() => undefined);
-    if (held !== undefined) return JSON.parse(held) as Value;
+    // What another version of the shop stored may not be what this one reads.
+    const parsed = held === undefined ? undefined : schema.safeParse(JSON.parse(held));
+    if (parsed?.success === true) return parsed.data;
     const value = await load();
     await cache.set(key, JSON.stringify(value), CACHE_SECONDS).catch(() => undefined);
     return value;
@@ -86,18 +95,18 @@ export function openCatalog(sql: Sql, cache: KeyValue): Catalog {
 
   return {
     find: (slug) =>
-      cached(`product:${slug}`, async () => {
+      cached(`product:${slug}`, productSchema.nullable(), async () => {
         const rows = await sql.query<Product>(`SELECT ${COLUMNS} FROM products WHERE slug = $1`, [slug]);
         return rows[0] ?? null;
       }).then((product) => product ?? undefined),
     list: (query) =>
       // Only the shop's own links are cached: anybody can make up any number of searches.
       query.search === undefined && (query.category === undefined || CATEGORIES.includes(query.category))
-        ? cached(`list:${query.category ?? ""}:${query.page}`, () => list(query))
+        ? cached(`list:${query.category ?? ""}:${query.page}`, pageSchema, () => list(query))
         : list(query),
     withIds: (ids) => sql.query<Product>(`SELECT ${COLUMNS} FROM products WHERE id = ANY($1::int[])`, [ids]),
     sale: () =>
-      cached("sale", () =>
+      cached("sale", z.array(productSchema), () =>
         sql.query<Product>(`SELECT ${COLUMNS} FROM products WHERE sale_price_cents IS NOT NULL ORDER BY id`),
       ),
   };

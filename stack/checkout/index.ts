@@ -11,7 +11,7 @@ import type { Sql } from "../datastore/index.ts";
 import { changeStock, findOrder, placeOrder, readStock, recentOrders, type PlacedOrder } from "./orders.ts";
 
 export { openOutbox, type Outbox, type OutboxOptions } from "./outbox.ts";
-export type { Order, OrderedItem, OrderLine, OrderRequest } from "./orders.ts";
+export { orderSchema, type Order } from "./orders.ts";
 
 /** What may be ordered at once; the storefront shows the same limits in its forms. */
 export const MAX_QUANTITY = 10;

@@ -5,6 +5,7 @@
  * transaction too, so a purge is neither lost nor sent for an order that was not.
  */
 import { createHash, randomUUID } from "node:crypto";
+import * as z from "zod";
 import type { Queries, Sql } from "../datastore/index.ts";
 
 export interface OrderLine {
@@ -18,21 +19,24 @@ export interface OrderRequest {
   readonly items: readonly OrderLine[];
 }
 
-export interface Order {
-  readonly id: string;
-  readonly name: string;
-  readonly email: string;
-  readonly totalCents: number;
-  /** ISO 8601. */
-  readonly createdAt: string;
-  readonly items: readonly OrderedItem[];
-}
-
-export interface OrderedItem extends OrderLine {
-  readonly slug: string;
-  readonly product: string;
-  readonly priceCents: number;
-}
+/** An order as it travels between the services. `createdAt` is ISO 8601, money is US cents. */
+export const orderSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  email: z.string(),
+  totalCents: z.int(),
+  createdAt: z.string(),
+  items: z.array(
+    z.object({
+      productId: z.int(),
+      slug: z.string(),
+      product: z.string(),
+      quantity: z.int(),
+      priceCents: z.int(),
+    }),
+  ),
+});
+export type Order = z.infer<typeof orderSchema>;
 
 export type PlacedOrder =
   | { readonly outcome: "placed" | "repeated"; readonly order: Order }
@@ -125,9 +129,9 @@ async function takeStock(queries: Queries, orderId: string, item: OrderLine): Pr
   await announceStock(queries, item.productId);
 }
 
-/** Puts the product's tag into the outbox. */
+/** Puts the tag of what shows this stock into the outbox; pages that show only name and price keep. */
 async function announceStock(queries: Queries, productId: number): Promise<void> {
-  await queries.query("INSERT INTO outbox (tag) VALUES ($1)", [`product-${productId}`]);
+  await queries.query("INSERT INTO outbox (tag) VALUES ($1)", [`stock-${productId}`]);
 }
 
 /** Adds to a product's stock (or takes from it, never below 0). Returns the new stock; undefined: no such product or too little. */
@@ -158,7 +162,7 @@ export async function findOrder(sql: Queries, id: string): Promise<Order | undef
     [id],
   );
   if (row === undefined) return undefined;
-  const items = await sql.query<OrderedItem>(
+  const items = await sql.query<Order["items"][number]>(
     `SELECT product_id AS "productId", slug, name AS product, quantity, order_items.price_cents AS "priceCents"
      FROM order_items JOIN products ON products.id = product_id WHERE order_id = $1 ORDER BY product_id`,
     [id],

@@ -16,10 +16,10 @@ export interface OutboxOptions {
 
 export interface Outbox {
   /** Delivers what is due now and returns how many rows were delivered. */
-  deliver(): Promise<number>;
+  readonly deliver: () => Promise<number>;
   /** Says that there is something to deliver; returns at once. */
-  wake(): void;
-  close(): Promise<void>;
+  readonly wake: () => void;
+  readonly close: () => Promise<void>;
 }
 
 const BATCH = 500;
@@ -33,7 +33,7 @@ export function openOutbox(options: OutboxOptions): Outbox {
   const { sql, purge, interval = 1_000 } = options;
   let running: Promise<void> | undefined;
   let again = false;
-  let closed = false;
+  const closing = new AbortController();
 
   const deliver = async (): Promise<number> => {
     const rows = await claim(sql);
@@ -54,11 +54,11 @@ export function openOutbox(options: OutboxOptions): Outbox {
       // A database that cannot be reached now is asked again at the next interval.
       const delivered = await deliver().catch(() => 0);
       if (delivered === BATCH) again = true;
-    } while (again && !closed);
+    } while (again && !closing.signal.aborted);
     running = undefined;
   };
   const wake = (): void => {
-    if (closed) return;
+    if (closing.signal.aborted) return;
     again = true;
     running ??= run();
   };
@@ -68,7 +68,7 @@ export function openOutbox(options: OutboxOptions): Outbox {
     deliver,
     wake,
     async close() {
-      closed = true;
+      closing.abort();
       clearInterval(timer);
       await running;
     },

@@ -48,7 +48,7 @@ export async function connectRedis(redisUrl: string): Promise<KeyValue> {
         .hIncrBy(named(key), field, amount)
         .expire(named(key), seconds)
         .execTyped();
-      return Number(sum);
+      return sum;
     },
     async removeFields(key, fields) {
       if (fields.length > 0) await client.hDel(named(key), [...fields]);

@@ -112,21 +112,21 @@ interface CatalogQuery {
 
 /** What was asked for, within bounds: anything else means the first page of everything. */
 function catalogQuery(context: Context): CatalogQuery {
-  const page = Number(context.req.query("page") ?? "1");
+  const wanted = Number(context.req.query("page") ?? "1");
   const category = context.req.query("category");
   const search = context.req.query("q")?.trim().slice(0, LONGEST_SEARCH);
   return {
-    page: Number.isInteger(page) && page >= 1 && page <= LAST_PAGE ? page : 1,
+    page: Number.isInteger(wanted) && wanted >= 1 && wanted <= LAST_PAGE ? wanted : 1,
     ...(category !== undefined && CATEGORIES.includes(category) ? { category } : {}),
     ...(search === undefined || search === "" ? {} : { search }),
   };
 }
 
-function catalogLink(query: CatalogQuery, page: number): string {
+function catalogLink(query: CatalogQuery, number: number): string {
   const parameters = new URLSearchParams();
   if (query.category !== undefined) parameters.set("category", query.category);
   if (query.search !== undefined) parameters.set("q", query.search);
-  if (page > 1) parameters.set("page", String(page));
+  if (number > 1) parameters.set("page", String(number));
   return parameters.size === 0 ? "/catalog" : `/catalog?${parameters.toString()}`;
 }
 

@@ -2,10 +2,11 @@
 import { randomUUID } from "node:crypto";
 import type { Context, Hono } from "hono";
 import { html } from "hono/html";
+import * as z from "zod";
 import { currentPrice, type Catalog, type Product } from "../catalog/index.ts";
-import { MAX_QUANTITY } from "../checkout/index.ts";
+import { MAX_QUANTITY, orderSchema, type Order } from "../checkout/index.ts";
 import { personal } from "./caching.ts";
-import type { CheckoutClient, Order } from "./checkout-client.ts";
+import type { CheckoutClient } from "./checkout-client.ts";
 import { inline } from "./fragments.ts";
 import { money, page, picture, type Markup } from "./layout.ts";
 import type { Session, SessionStore } from "./session.ts";
@@ -79,12 +80,8 @@ export function mountBuy({ app, catalog, checkout, sessions, fragments }: BuyPar
     switch (answer.status) {
       case 200:
       case 201: {
-        const order = (await answer.json()) as Order;
-        await session.ordered(
-          key,
-          order.id,
-          order.items.map(({ productId }) => productId),
-        );
+        const order = orderSchema.parse(await answer.json());
+        await session.ordered(key, order);
         return context.redirect(`/account?order=${order.id}`, 303);
       }
       case 409:
@@ -131,8 +128,10 @@ function wholeNumber(value: unknown): number | undefined {
   return typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
 }
 
+const shortage = z.object({ productId: z.int(), available: z.int() });
+
 async function soldOut(answer: Response, lines: readonly CartLine[]): Promise<string> {
-  const problem = (await answer.json()) as { productId?: number; available?: number };
+  const problem = shortage.parse(await answer.json());
   const name = lines.find(({ product }) => product.id === problem.productId)?.product.name ?? "One of these";
   if (problem.available === 0) return `${name} has just sold out. Remove it to order the rest.`;
   return `Only ${problem.available} of ${name} are left. Change the quantity in your cart.`;

@@ -1,5 +1,6 @@
 /** Asks checkout-api over HTTP. What cannot be reached or read throws; the pages say so to the shopper. */
-import type { Order, OrderRequest } from "../checkout/index.ts";
+import * as z from "zod";
+import { orderSchema, type Order } from "../checkout/index.ts";
 
 export interface CheckoutClient {
   /** Sends an order; the answer is checkout-api's own, with its status and problem document. */
@@ -10,7 +11,7 @@ export interface CheckoutClient {
   changeStock(productId: number, amount: number): Promise<boolean>;
 }
 
-export type { Order, OrderRequest };
+const stockSchema = z.record(z.string(), z.int());
 
 /** Milliseconds for an answer: shorter than the edge's own deadline, so that the shopper gets our page. */
 const DEADLINE = 8_000;
@@ -24,21 +25,21 @@ export function checkoutClient(url: string): CheckoutClient {
       headers: { "Content-Type": "application/json", ...headers },
       body: JSON.stringify(body),
     });
-  const read = async <Value>(path: string): Promise<Value> => {
+  const read = async <Value>(path: string, schema: z.ZodType<Value>): Promise<Value> => {
     const answer = await ask(path);
     if (!answer.ok) throw new Error(`checkout-api answered ${answer.status} to ${path}`);
-    return (await answer.json()) as Value;
+    return schema.parse(await answer.json());
   };
   return {
     order: (key, request) => send("/orders", request, { "Idempotency-Key": key }),
     async find(orderId) {
       const answer = await ask(`/orders/${encodeURIComponent(orderId)}`);
-      return answer.ok ? ((await answer.json()) as Order) : undefined;
+      return answer.ok ? orderSchema.parse(await answer.json()) : undefined;
     },
-    recent: () => read<Order[]>("/orders"),
+    recent: () => read("/orders", z.array(orderSchema)),
     async stock(productIds) {
       if (productIds.length === 0) return new Map();
-      const stock = await read<Record<string, number>>(`/stock?id=${productIds.join(",")}`);
+      const stock = await read(`/stock?id=${productIds.join(",")}`, stockSchema);
       return new Map(Object.entries(stock).map(([id, amount]) => [Number(id), amount]));
     },
     changeStock: async (productId, amount) => (await send(`/stock/${productId}`, { amount })).ok,

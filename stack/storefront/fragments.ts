@@ -39,7 +39,7 @@ export function createFragments({ catalog, checkout, sessions }: FragmentParts):
     const product = await catalog.find(context.req.param("slug"));
     if (product === undefined) return context.notFound();
     const stock = (await checkout.stock([product.id])).get(product.id) ?? 0;
-    shared(context, PRICE, ["prices", `product-${product.id}`]);
+    shared(context, PRICE, ["prices", `product-${product.id}`, `stock-${product.id}`]);
     return context.html(buyBox(product, stock));
   });
   return fragments;

@@ -3,7 +3,7 @@ import { Hono, type Context } from "hono";
 import { html } from "hono/html";
 import * as z from "zod";
 import { currentPrice, seedProducts } from "../catalog/index.ts";
-import { MAX_QUANTITY } from "../checkout/index.ts";
+import { MAX_QUANTITY, orderSchema } from "../checkout/index.ts";
 import { cartLines, orderItems, type BuyParts } from "./buy.ts";
 import { personal } from "./caching.ts";
 import { money, page, type Markup } from "./layout.ts";
@@ -22,12 +22,12 @@ function problem(context: Context, status: 404 | 415 | 422, code: string): Respo
 export function mountApi({ app, catalog, checkout, sessions }: BuyParts): void {
   const jsonOnly = new Hono();
   jsonOnly.use(async (context, next) => {
-    personal(context);
     const type = context.req.header("Content-Type") ?? "";
     // A form of another site can send text/plain, never JSON.
     if (context.req.method !== "GET" && !/^application\/json\b/i.test(type))
       return problem(context, 415, "json-only");
-    return next();
+    await next();
+    return personal(context);
   });
 
   const cart = async (context: Context): Promise<Response> => {
@@ -62,8 +62,13 @@ export function mountApi({ app, catalog, checkout, sessions }: BuyParts): void {
     const items = "items" in body ? body.items : orderItems(await cartLines(catalog, session));
     const key = context.req.header("Idempotency-Key") ?? "";
     const answer = await checkout.order(key, { ...body, items });
-    context.header("Content-Type", answer.headers.get("Content-Type") ?? "application/json");
-    return context.body(await answer.text(), answer.status as 200);
+    const json: unknown = await answer.json();
+    const order = orderSchema.safeParse(json);
+    if (order.success && !("items" in body)) await session.ordered(key, order.data);
+    return Response.json(json, {
+      status: answer.status,
+      headers: { "Content-Type": answer.headers.get("Content-Type") ?? "application/json" },
+    });
   });
   jsonOnly.all("*", (context) => problem(context, 404, "not-found"));
   app.route("/api", jsonOnly);

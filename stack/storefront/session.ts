@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto";
 import type { Context } from "hono";
 import { getSignedCookie, setSignedCookie } from "hono/cookie";
-import { MAX_QUANTITY } from "../checkout/index.ts";
+import { MAX_QUANTITY, type Order } from "../checkout/index.ts";
 import type { KeyValue } from "../datastore/index.ts";
 
 const COOKIE = "sid";
@@ -27,7 +27,7 @@ export interface Session {
   /** Sets a quantity; 0 removes. */
   change(productId: number, quantity: number): Promise<void>;
   /** Remembers the order and empties the cart. */
-  ordered(formKey: string, orderId: string, productIds: readonly number[]): Promise<void>;
+  ordered(formKey: string, order: Order): Promise<void>;
 }
 
 export interface SessionStore {
@@ -92,13 +92,13 @@ function session(store: KeyValue, known: string | undefined, begun: (id: string)
       const sum = await store.addToField(await begin(), `item:${productId}`, quantity, SESSION_SECONDS);
       if (sum > MAX_QUANTITY) await change(productId, MAX_QUANTITY);
     },
-    async ordered(formKey, orderId, productIds) {
+    async ordered(formKey, order) {
       const key = await begin();
-      await store.setField(key, `order:${orderId}`, String(Date.now()), SESSION_SECONDS);
-      await store.setField(key, `form:${formKey}`, orderId, SESSION_SECONDS);
+      await store.setField(key, `order:${order.id}`, String(Date.now()), SESSION_SECONDS);
+      await store.setField(key, `form:${formKey}`, order.id, SESSION_SECONDS);
       await store.removeFields(
         key,
-        productIds.map((productId) => `item:${productId}`),
+        order.items.map(({ productId }) => `item:${productId}`),
       );
     },
   };
