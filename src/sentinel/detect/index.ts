@@ -1,0 +1,3 @@
+/** Detectors that read a value as its interpreter would. Pure, linear, never throw: null means nothing was found. */
+export { detectSqli } from "./sqli.ts";
+export { detectXss } from "./xss.ts";
