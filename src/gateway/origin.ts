@@ -83,7 +83,7 @@ function conclude(pool: Pool, ask: Ask, last: Try, before: readonly TryFailure[]
   if (last.response !== undefined) return { response: last.response, zone: last.zone, failures: before };
   const failures = last.failure === undefined ? before : [...before, last.failure];
   throw new OriginError(
-    { ...errorOf(last.failure, failures.length > 1), cause: last.cause },
+    { ...errorOf(last.failure, pool.zones.length > 1 && failures.length > 1), cause: last.cause },
     last.zone.name,
     failures,
   );
