@@ -30,7 +30,7 @@ export interface Listener {
 export async function listen(fetch: Hono["fetch"], port = 0): Promise<Listener> {
   const answer = getRequestListener(fetch, { overrideGlobalObjects: false });
   return listening(
-    createServer((incoming, outgoing) => void answer(incoming, outgoing)),
+    createServer((incoming, response) => void answer(incoming, response)),
     port,
   );
 }
