@@ -1,0 +1,75 @@
+import { parseHttpDate } from "./dates.ts";
+import { type StoredHead, storedHeader } from "./stored.ts";
+
+/** RFC 9110 section 13.2.2 for GET and HEAD: whether a stored 200 is answered with 304. */
+export function notModified(head: StoredHead, headers: Headers, now: number): boolean {
+  if (head.status !== 200) return false;
+  const ifNoneMatch = headers.get("if-none-match");
+  if (ifNoneMatch !== null) return matchesAny(ifNoneMatch, storedHeader(head, "etag"));
+  const since = parseHttpDate(headers.get("if-modified-since"), now);
+  if (since === undefined) return false;
+  // Section 4.3.2 of RFC 9111: Date stands in where there is no Last-Modified.
+  const modified = parseHttpDate(storedHeader(head, "last-modified") ?? storedHeader(head, "date"), now);
+  return modified !== undefined && modified <= since;
+}
+
+/** Weak comparison (RFC 9110 section 8.8.3.2) with a list; what is not an entity-tag matches only its like. */
+function matchesAny(list: string, etag: string | null): boolean {
+  if (list.trim() === "*") return true;
+  if (etag === null) return false;
+  const own = opaque(etag);
+  const members = list.match(/\s*(?:[^",]*"[^"]*"[^",]*|[^",]+)/g) ?? [];
+  return members.some((member) => opaque(member.trim()) === own);
+}
+
+function opaque(tag: string): string {
+  return tag.startsWith("W/") ? tag.slice(2) : tag;
+}
+
+/** Bytes `first` to `last` inclusive, out of `length`. */
+export interface ByteRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * RFC 9110 section 14.2: the one range asked for; `unsatisfiable` for 416;
+ * undefined where the whole is right: no Range, another unit, malformed, several
+ * ranges (a cheap way to have a server do dear work), or an If-Range that does
+ * not match strongly.
+ */
+export function rangeOf(
+  head: StoredHead,
+  headers: Headers,
+  length: number,
+  now: number,
+): ByteRange | "unsatisfiable" | undefined {
+  const match = /^bytes=(\d{0,15})-(\d{0,15})$/i.exec(headers.get("range")?.trim() ?? "");
+  if (match === null || head.status !== 200 || !ifRangeHolds(head, headers.get("if-range"), now))
+    return undefined;
+  const [, from = "", to = ""] = match;
+  if (from === "" && to === "") return undefined;
+  if (from === "") {
+    const suffix = Math.min(Number(to), length);
+    return suffix === 0 ? "unsatisfiable" : { first: length - suffix, last: length - 1 };
+  }
+  const first = Number(from);
+  const last = to === "" ? length - 1 : Math.min(Number(to), length - 1);
+  if (to !== "" && Number(to) < first) return undefined;
+  return first >= length ? "unsatisfiable" : { first, last };
+}
+
+/** Section 13.1.5: strong comparison; a date counts where it is Last-Modified to the letter and that is a minute older than Date. */
+function ifRangeHolds(head: StoredHead, field: string | null, now: number): boolean {
+  if (field === null) return true;
+  const value = field.trim();
+  if (value.startsWith('"')) return value === storedHeader(head, "etag");
+  const modified = parseHttpDate(storedHeader(head, "last-modified"), now);
+  const date = parseHttpDate(storedHeader(head, "date"), now);
+  return (
+    modified !== undefined &&
+    date !== undefined &&
+    date - modified >= 60_000 &&
+    parseHttpDate(value, now) === modified
+  );
+}

@@ -1,0 +1,103 @@
+import { parseDictionary } from "structured-headers";
+
+/** Cache directives by lower-cased name; a directive without argument is `true`. */
+export type Directives = ReadonlyMap<string, string | true>;
+
+/** RFC 9111 section 1.2.2: values beyond this mean "for ever". */
+export const MAX_DELTA = 2_147_483_648;
+
+/** The fields that speak to this cache before `Cache-Control` does (RFC 9213 section 2.2), first match wins. */
+export const TARGETED_FIELDS = ["cdn-cache-control", "surrogate-control"] as const;
+
+const DIRECTIVE = /\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*)))?\s*(?=,|$)/y;
+const SKIP_MALFORMED = /(?:"(?:[^"\\]|\\.)*"?|[^",])*/y;
+
+/**
+ * `Cache-Control` of a request or response (RFC 9111 section 5.2), several field
+ * lines joined by commas. Names are caseless, commas in quoted strings do not
+ * separate, and a member that is not of the grammar is skipped alone. Of a
+ * repeated directive the first counts (section 4.2.1).
+ */
+export function parseCacheControl(field: string | null): Directives {
+  const directives = new Map<string, string | true>();
+  if (field === null) return directives;
+  let position = 0;
+  while (position < field.length) {
+    DIRECTIVE.lastIndex = position;
+    const match = DIRECTIVE.exec(field);
+    if (match) {
+      const name = (match[1] ?? "").toLowerCase();
+      if (!directives.has(name)) directives.set(name, match[2] ?? match[3] ?? true);
+      position = DIRECTIVE.lastIndex + 1;
+    } else {
+      SKIP_MALFORMED.lastIndex = position;
+      SKIP_MALFORMED.exec(field);
+      position = SKIP_MALFORMED.lastIndex + 1;
+    }
+  }
+  return directives;
+}
+
+/**
+ * Delta-seconds of a directive: a number; `NaN` where it is there and not of the
+ * grammar (the safest reading: stale); undefined where it is not there.
+ */
+export function deltaSeconds(directives: Directives, name: string): number | undefined {
+  const value = directives.get(name);
+  if (value === undefined) return undefined;
+  if (value === true || !/^\d+$/.test(value)) return Number.NaN;
+  return Math.min(Number(value), MAX_DELTA);
+}
+
+/**
+ * What a response says to this cache: the first valid, non-empty targeted field
+ * alone (RFC 9213 section 2.1: then Cache-Control and Expires are ignored), else
+ * Cache-Control.
+ */
+export function responseDirectives(headers: Headers): {
+  readonly directives: Directives;
+  readonly targeted: boolean;
+} {
+  for (const field of TARGETED_FIELDS) {
+    const value = headers.get(field);
+    if (value === null) continue;
+    const directives = field === "surrogate-control" ? parseSurrogateControl(value) : parseTargeted(value);
+    if (directives.size > 0) return { directives, targeted: true };
+  }
+  return { directives: parseCacheControl(headers.get("cache-control")), targeted: false };
+}
+
+/** RFC 9213 section 2.1: a structured dictionary; as a whole ignored where it is not one. */
+function parseTargeted(field: string): Directives {
+  const directives = new Map<string, string | true>();
+  try {
+    for (const [name, [value]] of parseDictionary(field)) {
+      if (value === true) directives.set(name, true);
+      else if (typeof value === "number" && Number.isInteger(value)) directives.set(name, String(value));
+      else if (typeof value === "string" && (name === "no-cache" || name === "private"))
+        directives.set(name, value);
+    }
+  } catch {
+    return new Map();
+  }
+  return directives;
+}
+
+/** Edge Architecture 1.0: as Cache-Control, but `max-age=600+300` holds a stale window, and `content` says what to compose. */
+function parseSurrogateControl(field: string): Directives {
+  const directives = new Map(parseCacheControl(field));
+  const [fresh, stale] = String(directives.get("max-age") ?? "").split("+");
+  if (stale !== undefined) {
+    directives.set("max-age", fresh ?? "");
+    directives.set("stale-while-revalidate", stale);
+  }
+  // `content` alone says nothing of storing; Cache-Control then counts.
+  const speaks = ["max-age", "no-store", "no-store-remote"].some((name) => directives.has(name));
+  return speaks ? directives : new Map();
+}
+
+/** Whether `Surrogate-Control` asks for ESI processing (`content="ESI/1.0"`). */
+export function asksForComposition(headers: Headers): boolean {
+  const content = parseCacheControl(headers.get("surrogate-control")).get("content");
+  return typeof content === "string" && content.includes("ESI/1.0");
+}

@@ -1,0 +1,245 @@
+import { BodyLog, type ByteBudget } from "./body-log.ts";
+import { EdgeError } from "../http/errors.ts";
+import { freshened } from "./fields.ts";
+import { Flight, type FlightState } from "./flight.ts";
+import { timeToLive } from "./freshness.ts";
+import { addConditions } from "./origin-request.ts";
+import { type CacheDependencies, type Passage, originUrl } from "./passage.ts";
+import type { Shelf } from "./shelf.ts";
+import { type Exchange, type NotStoredReason, headToStore } from "./store-head.ts";
+import type { StoredHead, StoredResponse } from "./stored.ts";
+import { Until } from "./until.ts";
+
+/** What asking the origin came to, for the request that asked. `originStatus`: as the origin answered. */
+export type Landing = { readonly originStatus: number } & (
+  | Extract<FlightState, { phase: "stored" | "streaming" }>
+  | { readonly phase: "alone"; readonly response: Response; readonly reason: NotStoredReason }
+);
+
+/** Bytes that all bodies under way may hold together, to be stored. */
+const HOLD_BYTES = 33_554_432;
+const REMEMBERED_KEYS = 10_000;
+/** For so long a key whose response was not for sharing is not waited for. */
+const UNSHARED_MS = 120_000;
+const NULL_BODY = new Set([204, 205]);
+
+/**
+ * Asks the origin for what is cacheable, stores the answers, and has at most one
+ * request for a key under way among those that may share its answer.
+ */
+export class Fetches {
+  readonly #shelf: Shelf;
+  readonly #dependencies: CacheDependencies;
+  readonly #objectBytes: number;
+  readonly #budget: ByteBudget = byteBudget(HOLD_BYTES);
+  readonly #flights = new Map<string, Flight>();
+  readonly #unshared = new Until(REMEMBERED_KEYS);
+
+  constructor(shelf: Shelf, dependencies: CacheDependencies, objectBytes: number) {
+    this.#shelf = shelf;
+    this.#dependencies = dependencies;
+    this.#objectBytes = objectBytes;
+  }
+
+  /** The request for this key that is under way. */
+  under(flightKey: string): Flight | undefined {
+    return this.#flights.get(flightKey);
+  }
+
+  /** Whether this key's answers are not for sharing, so that waiting for one would be in vain (hit-for-miss). */
+  isUnshared(flightKey: string): boolean {
+    return this.#unshared.holds(flightKey, this.#dependencies.now());
+  }
+
+  /**
+   * Asks the origin. With a `flightKey` others may follow. The request goes on
+   * when its client leaves, as others may wait for it and its answer is stored.
+   * `keepsOld`: an error does not replace `entry`, which may stand in for it.
+   */
+  async ask(
+    passage: Passage,
+    entry: StoredResponse | undefined,
+    keepsOld: boolean,
+    flightKey: string | undefined,
+  ): Promise<Landing> {
+    const flight = flightKey === undefined ? undefined : new Flight();
+    if (flight !== undefined && flightKey !== undefined) this.#flights.set(flightKey, flight);
+    const leave = (): void => {
+      if (flightKey !== undefined && this.#flights.get(flightKey) === flight) this.#flights.delete(flightKey);
+    };
+    const landing = this.#land(this.#fetch(passage, entry, keepsOld, leave), passage.key.text, flight, leave);
+    passage.input.waitUntil(landing.catch(() => undefined));
+    return landing;
+  }
+
+  async #land(
+    fetching: Promise<Landing>,
+    key: string,
+    flight: Flight | undefined,
+    leave: () => void,
+  ): Promise<Landing> {
+    try {
+      const landing = await fetching;
+      flight?.land(forFollowers(landing));
+      this.#remember(key, landing);
+      if (landing.phase !== "streaming") leave();
+      return landing;
+    } catch (error) {
+      flight?.land({ phase: "failed", error });
+      leave();
+      throw error;
+    }
+  }
+
+  #remember(key: string, landing: Landing): void {
+    const now = this.#dependencies.now();
+    const head = landing.phase === "alone" ? undefined : headOf(landing);
+    if (head !== undefined && !head.noCache && timeToLive(head, now) > 0) this.#unshared.delete(key);
+    else if (landing.originStatus < 500) this.#unshared.set(key, now + UNSHARED_MS);
+  }
+
+  async #fetch(
+    passage: Passage,
+    entry: StoredResponse | undefined,
+    keepsOld: boolean,
+    leave: () => void,
+  ): Promise<Landing> {
+    const headers = new Headers(passage.headers());
+    if (entry !== undefined) addConditions(headers, entry.head);
+    const requestTime = this.#dependencies.now();
+    const response = await passage.fetchOrigin(
+      new Request(originUrl(passage.input.request, passage.key), { headers, redirect: "manual" }),
+    );
+    const exchange: Exchange = {
+      requestHeaders: passage.headers(),
+      authorized: passage.authorized,
+      requestNoStore: passage.asked.has("no-store"),
+      requestTime,
+      responseTime: this.#dependencies.now(),
+      target: passage.key.target,
+      random: this.#dependencies.random(),
+    };
+    const originStatus = response.status;
+    if (originStatus === 304)
+      return { originStatus, ...this.#confirmed(passage, entry, response.headers, exchange) };
+    const head = keepsOld && isFailure(response) ? "origin-error" : this.#headOf(response, exchange, passage);
+    if (typeof head === "string") return { originStatus, phase: "alone", response, reason: head };
+    return { originStatus, ...this.#streamed(passage, head, response, leave) };
+  }
+
+  #headOf(response: Response, exchange: Exchange, passage: Passage): StoredHead | NotStoredReason {
+    const length = Number(response.headers.get("content-length") ?? 0);
+    return length > this.#objectBytes ? "too-large" : headToStore(response, exchange, passage.rules);
+  }
+
+  /** RFC 9111 section 4.3.4: the stored response, freshened by a 304. */
+  #confirmed(
+    passage: Passage,
+    entry: StoredResponse | undefined,
+    update: Headers,
+    exchange: Exchange,
+  ): FlightState & { phase: "stored" } {
+    if (entry === undefined) throw strayConfirmation();
+    const headers = freshened(entry.head, update, exchange.responseTime);
+    const head = headToStore({ status: entry.head.status, headers }, exchange, passage.rules);
+    if (typeof head !== "string") {
+      const confirmed: StoredResponse = { kind: "response", head, body: entry.body };
+      passage.input.waitUntil(this.#shelf.keep(passage.key.text, confirmed, exchange.responseTime));
+      return { phase: "stored", entry: confirmed };
+    }
+    // Right for this request, and by its new directives for no other.
+    passage.input.waitUntil(this.#shelf.forget(passage.key.text));
+    return { phase: "stored", entry: { ...entry, head: { ...entry.head, lifetime: 0, noCache: true } } };
+  }
+
+  #streamed(
+    passage: Passage,
+    head: StoredHead,
+    response: Response,
+    leave: () => void,
+  ): FlightState & { phase: "streaming" } {
+    const body = new BodyLog();
+    const declared = lengthOf(response);
+    const source = response.body ?? new Blob([]).stream();
+    const filled = body.fill(source, this.#objectBytes, this.#budget, () => {
+      this.#unshared.set(passage.key.text, this.#dependencies.now() + UNSHARED_MS);
+      leave();
+    });
+    const kept = filled.then(async (bytes) => {
+      const stored =
+        bytes === undefined || (declared !== undefined && declared !== bytes.byteLength) ? undefined : bytes;
+      const writing =
+        stored &&
+        this.#shelf.keep(
+          passage.key.text,
+          { kind: "response", head, body: stored },
+          this.#dependencies.now(),
+        );
+      // After the write to memory and before anything is awaited: nobody falls between the two.
+      leave();
+      await writing;
+    });
+    passage.input.waitUntil(kept);
+    return { phase: "streaming", head, body, length: declared };
+  }
+}
+
+/** The head of what is stored or being stored. */
+export function headOf(state: Extract<FlightState, { phase: "stored" | "streaming" }>): StoredHead {
+  return state.phase === "stored" ? state.entry.head : state.head;
+}
+
+/** RFC 5861 section 4: what a stale response may stand in for. */
+export function isFailure(response: { readonly status: number }): boolean {
+  return response.status >= 500;
+}
+
+function forFollowers(landing: Landing): FlightState {
+  if (landing.phase !== "alone") return landing;
+  // An origin that fails one request is not asked by all that waited for it.
+  return isFailure(landing.response)
+    ? { phase: "failed", error: failure(landing.response.status) }
+    : { phase: "unshared" };
+}
+
+function failure(status: number): EdgeError {
+  return new EdgeError({
+    code: "origin-broken",
+    source: "origin",
+    status: status === 503 || status === 504 ? status : 502,
+    detail: "The store failed on this request.",
+    retryable: true,
+  });
+}
+
+/** The body's length where the origin declares it and the bytes are as declared. */
+function lengthOf(response: Response): number | undefined {
+  if (NULL_BODY.has(response.status)) return 0;
+  const field = response.headers.get("content-length");
+  const coding = response.headers.get("content-encoding");
+  return field === null || coding !== null || !/^\d+$/.test(field) ? undefined : Number(field);
+}
+
+function strayConfirmation(): EdgeError {
+  return new EdgeError({
+    code: "origin-broken",
+    source: "origin",
+    status: 502,
+    detail: "The store answered a question that was not asked.",
+    retryable: true,
+  });
+}
+
+function byteBudget(limit: number): ByteBudget {
+  let held = 0;
+  return {
+    take(bytes) {
+      if (held + bytes > limit) return false;
+      held += bytes;
+      return true;
+    },
+    give(bytes) {
+      held -= bytes;
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import type { Directives } from "./directives.ts";
+import type { HeaderList } from "./stored.ts";
+
+/** RFC 9111 section 3.1 and RFC 9110 section 7.6.1: of one hop, never stored. */
+const HOP_BY_HOP = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authentication-info",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Meant for this cache alone: it says too much to clients (purge tags, surrogate control). */
+const EDGE_ONLY = new Set(["cache-tag", "surrogate-key", "surrogate-control"]);
+
+/** Codings that workerd undoes when a body is read: the stored bytes are plain. */
+const DECODED = new Set(["gzip", "br"]);
+
+/** Section 3.2: a 304 describes the stored body, so what frames that body stays. */
+const KEPT_AT_304 = new Set(["content-length", "content-encoding", "content-range", "transfer-encoding"]);
+
+export interface StoredFields {
+  /** What clients get. */
+  readonly headers: HeaderList;
+  /** What rules this cache alone and is not passed on. */
+  readonly edgeHeaders: HeaderList;
+}
+
+/** The response fields to store: none of the hop, of `Connection`'s list, or of a `no-cache` list. */
+export function storedFields(headers: Headers, directives: Directives, now: number): StoredFields {
+  const omitted = new Set([...listed(headers.get("connection")), ...listed(qualified(directives))]);
+  const decoded = DECODED.has(headers.get("content-encoding")?.toLowerCase() ?? "");
+  const fields: [string, string][] = [];
+  const edgeHeaders: [string, string][] = [];
+  for (const [name, value] of headers) {
+    if (HOP_BY_HOP.has(name) || omitted.has(name) || name === "age" || name === "set-cookie") continue;
+    if (EDGE_ONLY.has(name)) {
+      edgeHeaders.push([name, value]);
+      continue;
+    }
+    if (decoded && (name === "content-encoding" || name === "content-length")) continue;
+    // The bytes are not those the origin tagged any more, only their meaning is.
+    fields.push([name, decoded && name === "etag" && !value.startsWith("W/") ? `W/${value}` : value]);
+  }
+  // RFC 9110 section 6.6.1: a recipient with a clock dates what came undated.
+  if (!headers.has("date")) fields.push(["date", new Date(now).toUTCString()]);
+  return { headers: fields, edgeHeaders };
+}
+
+function qualified(directives: Directives): string | null {
+  const value = directives.get("no-cache");
+  return value === undefined || value === true ? null : value;
+}
+
+function listed(field: string | null): string[] {
+  return (field ?? "").split(",").map((name) => name.trim().toLowerCase());
+}
+
+/** RFC 9111 section 3.2: the stored response's fields, replaced by those a 304 brings. */
+export function freshened(stored: StoredFields, update: Headers, now: number): Headers {
+  const merged = new Headers([...stored.headers, ...stored.edgeHeaders]);
+  const fresh = storedFields(update, new Map(), now);
+  const fields = [...fresh.headers, ...fresh.edgeHeaders].filter(([name]) => !KEPT_AT_304.has(name));
+  for (const [name] of fields) merged.delete(name);
+  for (const [name, value] of fields) merged.append(name, value);
+  // An Age this cache computed is not stored; the origin's tells how old its 304 is.
+  const age = update.get("age");
+  if (age !== null) merged.set("age", age);
+  return merged;
+}
+
+/** Takes what is for this cache alone out of a response that is passed on unstored. */
+export function withoutEdgeFields(headers: Headers): Headers {
+  const passed = new Headers(headers);
+  for (const name of EDGE_ONLY) passed.delete(name);
+  return passed;
+}

@@ -1,0 +1,35 @@
+import { keptQuery } from "./key.ts";
+import type { CacheInput } from "./passage.ts";
+import type { CacheClass } from "./compiled.ts";
+import type { Purge } from "./purge.ts";
+import { cacheGroups } from "./tags.ts";
+
+/**
+ * What an accepted unsafe request makes invalid: its own URL, those that
+ * `Location` and `Content-Location` name on the same host (RFC 9111 section 4.4),
+ * and the groups of `Cache-Group-Invalidation` (RFC 9875 section 3).
+ */
+export function invalidatedBy(
+  { request, path, query }: CacheInput,
+  headers: Headers,
+  classOf: (path: string) => CacheClass | undefined,
+): Pick<Purge, "kind" | "value">[] {
+  const urls = new Set<string>();
+  const add = (at: string, search: string): void => {
+    const rules = classOf(at);
+    if (rules === undefined) return;
+    const kept = search === "" ? "" : keptQuery(search, rules.query);
+    urls.add(kept === "" ? at : `${at}?${kept}`);
+  };
+  add(path, query);
+  for (const field of ["location", "content-location"]) {
+    const value = headers.get(field);
+    const url = value === null ? null : URL.parse(value, request.url);
+    if (url !== null && url.host === new URL(request.url).host) add(url.pathname, url.search.slice(1));
+  }
+  const groups = cacheGroups(headers.get("cache-group-invalidation"));
+  return [
+    ...[...urls].map((value) => ({ kind: "url" as const, value })),
+    ...groups.map((value) => ({ kind: "tag" as const, value })),
+  ];
+}

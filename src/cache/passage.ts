@@ -1,0 +1,77 @@
+import type { CacheOutcome } from "./cache-status.ts";
+import type { Directives } from "./directives.ts";
+import type { CacheKey } from "./key.ts";
+import type { CacheClass } from "./compiled.ts";
+import type { Purge, PurgeView } from "./purge.ts";
+import type { NotStoredReason } from "./store-head.ts";
+
+export interface CacheDependencies {
+  /** The platform's cache, or null to live in memory alone. */
+  readonly cacheApi: Cache | null;
+  /** Host under which the Cache API keeps what is stored. */
+  readonly host: string;
+  /** Over the policy's, in bytes. */
+  readonly memoryBytes?: number;
+  readonly now: () => number;
+  /** 0 to 1. */
+  readonly random: () => number;
+}
+
+export interface CacheInput {
+  /** Canonical URL and clean headers. */
+  readonly request: Request;
+  /** Canonical path of `request`. */
+  readonly path: string;
+  /** Its query, canonical, without `?`. */
+  readonly query: string;
+  /** The control plane's purges. */
+  readonly purges: PurgeView;
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+/** Asks the origin. Throws where it cannot be reached; what it resolves to has been inspected. */
+export type FetchOrigin = (request: Request) => Promise<Response>;
+
+/** Why nothing was read from the cache: a closed union. */
+export type BypassReason =
+  | "ambiguous-path"
+  | "class-never"
+  | "key-too-long"
+  | "method"
+  | "range"
+  | "head"
+  | "request-body"
+  | "unmatched"
+  | "upgrade";
+
+export interface Served {
+  readonly response: Response;
+  readonly outcome: CacheOutcome;
+  /** Class of the path; `none` where no class matches. */
+  readonly className: string;
+  /** Why it went past the cache or was not stored. */
+  readonly reason: BypassReason | NotStoredReason | undefined;
+  /** Whether the body is a template to compose. */
+  readonly fragments: boolean;
+  /** What an unsafe request invalidated here and the control plane may purge everywhere. */
+  readonly invalidated: readonly Pick<Purge, "kind" | "value">[];
+}
+
+/** A request on its way through a cacheable class. */
+export interface Passage {
+  readonly input: CacheInput;
+  readonly fetchOrigin: FetchOrigin;
+  readonly rules: CacheClass;
+  readonly key: CacheKey;
+  /** The client's directives, where the class follows them. */
+  readonly asked: Directives;
+  readonly authorized: boolean;
+  /** As the origin gets them; made when first needed, never changed. */
+  readonly headers: () => Headers;
+}
+
+/** The origin's URL for what the key says, and nothing else. */
+export function originUrl(request: Request, key: CacheKey): string {
+  const { url } = request;
+  return url.slice(0, url.indexOf("/", url.indexOf("//") + 2)) + key.target;
+}

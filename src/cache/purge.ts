@@ -1,0 +1,101 @@
+import { hashTag } from "./tags.ts";
+import type { StoredHead } from "./stored.ts";
+
+export type PurgeKind = "tag" | "url" | "prefix" | "all";
+
+/** One purge as the control plane logs it. */
+export interface Purge {
+  readonly kind: PurgeKind;
+  /** The tag; the URL (absolute, or from its path on); its beginning; empty for `all`. */
+  readonly value: string;
+  /** Soft: stale from now on (may be served while it is fetched anew); hard: gone. */
+  readonly soft: boolean;
+  /** When it was ordered, ms. */
+  readonly at: number;
+}
+
+export type PurgeState = "none" | "soft" | "hard";
+
+interface Times {
+  soft: number;
+  hard: number;
+}
+
+const NEVER: Times = { soft: -1, hard: -1 };
+
+/**
+ * Answers "was this purged since it was asked for?" in time that does not depend
+ * on how many objects a purge hits: purges are judged when an object is read.
+ */
+export class PurgeView {
+  readonly #tags = new Map<number, Times>();
+  readonly #urls = new Map<string, Times>();
+  readonly #prefixes: { readonly value: string; readonly times: Times }[] = [];
+  readonly #all: Times = { soft: -1, hard: -1 };
+  readonly #anyTag: Times = { soft: -1, hard: -1 };
+  #latest = -1;
+
+  constructor(log: readonly Purge[]) {
+    for (const purge of log) this.add(purge);
+  }
+
+  add(purge: Purge): void {
+    this.#latest = Math.max(this.#latest, purge.at);
+    for (const times of this.#timesOf(purge)) {
+      if (purge.soft) times.soft = Math.max(times.soft, purge.at);
+      else times.hard = Math.max(times.hard, purge.at);
+    }
+  }
+
+  #timesOf(purge: Pick<Purge, "kind" | "value">): Times[] {
+    switch (purge.kind) {
+      case "all":
+        return [this.#all];
+      case "url":
+        return [entry(this.#urls, fromPath(purge.value))];
+      case "tag":
+        return [entry(this.#tags, hashTag(purge.value)), this.#anyTag];
+      case "prefix": {
+        const times = { soft: -1, hard: -1 };
+        this.#prefixes.push({ value: fromPath(purge.value), times });
+        return [times];
+      }
+      default:
+        return purge.kind satisfies never;
+    }
+  }
+
+  /** A purge at the very millisecond of the request counts: better fetched twice than stale for ever. */
+  stateOf(head: StoredHead): PurgeState {
+    const since = head.requestTime;
+    if (this.#latest < since) return "none";
+    let soft = false;
+    for (const times of this.#hitting(head)) {
+      if (times.hard >= since) return "hard";
+      soft ||= times.soft >= since;
+    }
+    return soft ? "soft" : "none";
+  }
+
+  *#hitting(head: StoredHead): Generator<Times> {
+    yield this.#all;
+    yield this.#urls.get(head.target) ?? NEVER;
+    for (const prefix of this.#prefixes) if (head.target.startsWith(prefix.value)) yield prefix.times;
+    if (this.#tags.size === 0) return;
+    if (head.anyTag) yield this.#anyTag;
+    for (const tag of head.tags) yield this.#tags.get(tag) ?? NEVER;
+  }
+}
+
+function entry<K>(map: Map<K, Times>, key: K): Times {
+  const found = map.get(key) ?? { soft: -1, hard: -1 };
+  map.set(key, found);
+  return found;
+}
+
+/** An absolute URL from its path on: there is one host. */
+function fromPath(value: string): string {
+  const authority = /^https?:\/\/[^/?#]*/i.exec(value)?.[0].length ?? 0;
+  const rest = value.slice(authority);
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}

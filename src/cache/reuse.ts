@@ -1,0 +1,40 @@
+import { type Directives, deltaSeconds } from "./directives.ts";
+import { currentAge } from "./freshness.ts";
+import type { PurgeState } from "./purge.ts";
+import type { StoredHead } from "./stored.ts";
+
+/** What may be done with a stored response for a request. */
+export type Reuse =
+  /** Answer with it. */
+  | "fresh"
+  /** Answer with it and fetch it anew behind the answer. */
+  | "stale-while-revalidate"
+  /** Ask the origin first; keep it for a condition and for errors. */
+  | "revalidate"
+  /** Purged: as if it were not there. */
+  | "gone";
+
+/** RFC 9111 section 4 with 5861's windows. `asked` holds the client's directives where its class follows them. */
+export function reuseOf(head: StoredHead, asked: Directives, purged: PurgeState, now: number): Reuse {
+  if (purged === "hard") return "gone";
+  if (head.noCache || asked.has("no-cache")) return "revalidate";
+  const age = currentAge(head, now);
+  const maxAge = deltaSeconds(asked, "max-age");
+  if (maxAge !== undefined && !(age <= maxAge)) return "revalidate";
+  const left = purged === "soft" ? Math.min(0, head.lifetime - age) : head.lifetime - age;
+  const minFresh = deltaSeconds(asked, "min-fresh");
+  if (minFresh !== undefined && !(left >= minFresh)) return "revalidate";
+  if (left > 0) return "fresh";
+  if (head.mustRevalidate) return "revalidate";
+  if (-left < head.staleWhileRevalidate) return "stale-while-revalidate";
+  if (!asked.has("max-stale")) return "revalidate";
+  const maxStale =
+    asked.get("max-stale") === true ? Number.POSITIVE_INFINITY : deltaSeconds(asked, "max-stale");
+  return -left <= (maxStale ?? 0) ? "fresh" : "revalidate";
+}
+
+/** RFC 5861 section 4: whether the stored response may stand in for an origin that fails. */
+export function standsInForError(head: StoredHead, purged: PurgeState, now: number): boolean {
+  if (purged === "hard" || head.noCache || head.mustRevalidate) return false;
+  return currentAge(head, now) - head.lifetime < head.staleIfError;
+}

@@ -1,0 +1,372 @@
+import { type CacheOutcome, type CacheStatus, type Forwarded, cacheStatusField } from "./cache-status.ts";
+import { type Classified, Classifier } from "./classify.ts";
+import { type Directives, asksForComposition, parseCacheControl } from "./directives.ts";
+import { Fetches, type Landing, headOf, isFailure } from "./fetches.ts";
+import { withoutEdgeFields } from "./fields.ts";
+import type { FlightState } from "./flight.ts";
+import { timeToLive } from "./freshness.ts";
+import { invalidatedBy } from "./invalidation.ts";
+import { keyOf } from "./key.ts";
+import { originHeaders, passingRequest } from "./origin-request.ts";
+import {
+  type BypassReason,
+  type CacheDependencies,
+  type CacheInput,
+  type FetchOrigin,
+  type Passage,
+  type Served,
+  originUrl,
+} from "./passage.ts";
+import type { CompiledCachePolicy, FragmentRules } from "./compiled.ts";
+import { type PurgeState, PurgeView } from "./purge.ts";
+import { type BodySource, respond } from "./respond.ts";
+import { reuseOf, standsInForError } from "./reuse.ts";
+import { Shelf } from "./shelf.ts";
+import { CacheApiStore, MemoryStore } from "./store.ts";
+import type { StoredHead, StoredResponse } from "./stored.ts";
+import { Until } from "./until.ts";
+import { lengthPrefixed, variantOf } from "./vary.ts";
+
+const REMEMBERED_KEYS = 10_000;
+/** After a failure stale answers are given for so long without asking again. */
+const FAILURE_MS = 1_000;
+const NO_DIRECTIVES: Directives = new Map();
+
+/**
+ * The HTTP cache of one isolate.
+ *
+ * What it promises of collapsing: within an isolate, requests for one key that
+ * may share an answer cause one origin request. Between isolates they share what
+ * the Cache API has already stored, not what is under way.
+ */
+export class EdgeCache {
+  readonly fragments: FragmentRules;
+  readonly memory: MemoryStore;
+  readonly #classifier: Classifier;
+  readonly #now: () => number;
+  readonly #shelf: Shelf;
+  readonly #fetches: Fetches;
+  readonly #failing = new Until(REMEMBERED_KEYS);
+  /** Invalidations by unsafe requests that this isolate has seen. */
+  readonly #invalidations = new PurgeView([]);
+
+  constructor(policy: CompiledCachePolicy, dependencies: CacheDependencies) {
+    const { now, random, cacheApi, host } = dependencies;
+    this.fragments = policy.fragments;
+    this.memory = new MemoryStore(dependencies.memoryBytes ?? policy.memoryBytes);
+    this.#classifier = new Classifier(policy);
+    this.#now = now;
+    const beneath = cacheApi === null ? undefined : new CacheApiStore(cacheApi, host);
+    this.#shelf = new Shelf(this.memory, beneath, () => `${now().toString(36)}.${random().toString(36)}`);
+    this.#fetches = new Fetches(this.#shelf, dependencies, policy.objectBytes);
+  }
+
+  /** Answers a request from the cache or the origin. Throws only what `fetchOrigin` throws and EdgeErrors for a failing origin. */
+  async serve(input: CacheInput, fetchOrigin: FetchOrigin): Promise<Served> {
+    const { request, path, query } = input;
+    const classified = this.#classifier.classOf(path);
+    if (request.method !== "GET" && request.method !== "HEAD")
+      return this.#unsafe(input, fetchOrigin, classified);
+    const { rules } = classified;
+    if (rules === undefined) return bypass(input, fetchOrigin, classified, classReason(classified));
+    const reason = requestReason(request);
+    if (reason !== undefined) return bypass(input, fetchOrigin, classified, reason);
+    const known = this.#classifier.dimensions;
+    const { headers } = request;
+    const key = keyOf(hostOf(request.url), path, query, headers, rules, known);
+    if (key === undefined) return bypass(input, fetchOrigin, classified, "key-too-long");
+    let forOrigin: Headers | undefined;
+    return this.#cacheable({
+      input,
+      fetchOrigin,
+      rules,
+      key,
+      asked: rules.clientDirectives ? parseCacheControl(headers.get("cache-control")) : NO_DIRECTIVES,
+      authorized: headers.has("authorization"),
+      headers: () => (forOrigin ??= originHeaders(headers, rules, key, known)),
+    });
+  }
+
+  async #cacheable(passage: Passage): Promise<Served> {
+    const { input, key, asked } = passage;
+    const { entry, varies } = await this.#shelf.find(key.text, passage.headers);
+    if (entry === undefined) return this.#forward(passage, undefined, varies ? "vary-miss" : "uri-miss");
+    const now = this.#now();
+    const purged = this.#purgeState(entry.head, input.purges);
+    const reuse = reuseOf(entry.head, asked, purged, now);
+    if (reuse === "gone") return this.#forward(passage, undefined, "uri-miss");
+    if (passage.authorized || asked.has("no-store")) return this.#forward(passage, entry, "request");
+    if (reuse === "fresh") return this.#fromEntry(passage, entry, "hit");
+    if (reuse === "stale-while-revalidate") {
+      this.#refresh(passage, entry);
+      return this.#fromEntry(passage, entry, "stale", "stale-while-revalidate");
+    }
+    const stale = entry.head.noCache || purged === "soft" || timeToLive(entry.head, now) <= 0;
+    return this.#forward(passage, entry, stale ? "stale" : "request");
+  }
+
+  #purgeState(head: StoredHead, purges: PurgeView): PurgeState {
+    const ordered = purges.stateOf(head);
+    return ordered === "hard" || this.#invalidations.stateOf(head) === "none" ? ordered : "hard";
+  }
+
+  #fromEntry(passage: Passage, entry: StoredResponse, outcome: CacheOutcome, detail?: string): Served {
+    const now = this.#now();
+    const ttl = timeToLive(entry.head, now);
+    const status: CacheStatus = detail === undefined ? { hit: true, ttl } : { hit: true, ttl, detail };
+    return served(
+      passage,
+      respond(passage.input.request, entry.head, bytesOf(entry), status, now),
+      outcome,
+      entry.head.fragments,
+    );
+  }
+
+  /** Asks the origin, alone or together with those who want the same; a failing origin is stood in for where that is allowed. */
+  async #forward(passage: Passage, entry: StoredResponse | undefined, why: Forwarded): Promise<Served> {
+    const { input, key, asked } = passage;
+    if (asked.has("only-if-cached")) return onlyIfCached(passage);
+    const purged = entry === undefined ? "hard" : this.#purgeState(entry.head, input.purges);
+    const standIn =
+      entry !== undefined && standsInForError(entry.head, purged, this.#now()) ? entry : undefined;
+    if (standIn !== undefined && this.#failing.holds(key.text, this.#now()))
+      return this.#inPlaceOfError(passage, standIn);
+    try {
+      const answer = await this.#ask(passage, entry, standIn, why);
+      if (standIn === undefined || !isFailure(answer.response)) return answer;
+      await answer.response.body?.cancel();
+    } catch (error) {
+      if (standIn === undefined) throw error;
+    }
+    this.#failing.set(key.text, this.#now() + FAILURE_MS);
+    return this.#inPlaceOfError(passage, standIn);
+  }
+
+  #inPlaceOfError(passage: Passage, entry: StoredResponse): Served {
+    return this.#fromEntry(passage, entry, "stale-error", "stale-if-error");
+  }
+
+  async #ask(
+    passage: Passage,
+    entry: StoredResponse | undefined,
+    standIn: StoredResponse | undefined,
+    why: Forwarded,
+  ): Promise<Served> {
+    const { input, key, asked } = passage;
+    const { request } = input;
+    // A range of what is not stored may be the end of a huge file: it is asked for as it is.
+    if (entry === undefined && request.headers.has("range")) return direct(passage, "range", why);
+    if (request.method === "HEAD") return direct(passage, "head", why);
+    let flightKey = key.text;
+    const alone = passage.authorized || asked.has("no-store") || this.#fetches.isUnshared(flightKey);
+    // Twice at most: as asked, then among those of the same variant.
+    for (let attempts = alone ? 0 : 2; attempts > 0; attempts--) {
+      const flight = this.#fetches.under(flightKey);
+      if (flight === undefined)
+        return this.#fromLanding(
+          passage,
+          await this.#fetches.ask(passage, entry, standIn !== undefined, flightKey),
+          why,
+        );
+      const state = await flight.outcome();
+      if (state.phase === "failed") throw state.error;
+      if (state.phase !== "stored" && state.phase !== "streaming") break;
+      const head = headOf(state);
+      if (this.#shareable(passage, state)) return this.#follow(passage, state, why);
+      if (variantMatches(head, passage)) break;
+      flightKey = [key.text, head.vary.join(), variantOf(head.vary, passage.headers())]
+        .map(lengthPrefixed)
+        .join("");
+    }
+    return this.#fromLanding(
+      passage,
+      await this.#fetches.ask(passage, entry, standIn !== undefined, undefined),
+      why,
+    );
+  }
+
+  /** Whether another request's answer fits this one: fresh, of its variant, not purged meanwhile, and there from its first byte. */
+  #shareable(passage: Passage, state: Extract<FlightState, { phase: "stored" | "streaming" }>): boolean {
+    const head = headOf(state);
+    if (state.phase === "streaming" && !state.body.whole) return false;
+    if (head.noCache || timeToLive(head, this.#now()) <= 0 || !variantMatches(head, passage)) return false;
+    return this.#purgeState(head, passage.input.purges) === "none";
+  }
+
+  #follow(
+    passage: Passage,
+    state: Extract<FlightState, { phase: "stored" | "streaming" }>,
+    why: Forwarded,
+  ): Served {
+    const head = headOf(state);
+    const now = this.#now();
+    const status: CacheStatus = { hit: false, forwarded: why, ttl: timeToLive(head, now), collapsed: true };
+    return served(
+      passage,
+      respond(passage.input.request, head, sourceOf(state), status, now),
+      "collapsed",
+      head.fragments,
+    );
+  }
+
+  /** The answer for the request that asked the origin. */
+  #fromLanding(passage: Passage, landing: Landing, why: Forwarded): Served {
+    const { originStatus } = landing;
+    if (landing.phase === "alone") {
+      const status: CacheStatus = {
+        hit: false,
+        forwarded: why,
+        forwardStatus: originStatus,
+        detail: landing.reason,
+      };
+      return passed(passage, landing.response, status, "pass", landing.reason);
+    }
+    const head = headOf(landing);
+    const now = this.#now();
+    const status: CacheStatus = {
+      hit: false,
+      forwarded: why,
+      forwardStatus: originStatus,
+      ttl: timeToLive(head, now),
+      stored: true,
+    };
+    const outcome = landing.phase === "stored" ? "revalidated" : "miss";
+    return served(
+      passage,
+      respond(passage.input.request, head, sourceOf(landing), status, now),
+      outcome,
+      head.fragments,
+    );
+  }
+
+  /** Fetches anew behind a stale answer; at most one at a time for a key. */
+  #refresh(passage: Passage, entry: StoredResponse): void {
+    const { key, input } = passage;
+    if (this.#fetches.under(key.text) !== undefined || this.#failing.holds(key.text, this.#now())) return;
+    const keepsOld = standsInForError(entry.head, "none", this.#now());
+    const failed = (): void => this.#failing.set(key.text, this.#now() + FAILURE_MS);
+    const refreshed = this.#fetches.ask(passage, entry, keepsOld, key.text).then(async (landing) => {
+      if (landing.phase !== "alone") return;
+      if (isFailure(landing.response)) failed();
+      await landing.response.body?.cancel();
+    }, failed);
+    input.waitUntil(refreshed);
+  }
+
+  /** RFC 9111 section 4.4: an unsafe request that the origin took makes what is stored for its URL invalid. */
+  async #unsafe(input: CacheInput, fetchOrigin: FetchOrigin, classified: Classified): Promise<Served> {
+    const answer = await bypass(input, fetchOrigin, classified, "method", "method");
+    const safe = input.request.method === "OPTIONS" || input.request.method === "TRACE";
+    if (safe || answer.response.status >= 400) return answer;
+    const invalidated = invalidatedBy(
+      input,
+      answer.response.headers,
+      (path) => this.#classifier.classOf(path).rules,
+    );
+    for (const purge of invalidated) this.#invalidations.add({ ...purge, soft: false, at: this.#now() });
+    return { ...answer, invalidated };
+  }
+}
+
+/** Asks the origin with the client's method and range, and stores nothing. */
+async function direct(passage: Passage, reason: "range" | "head", why: Forwarded): Promise<Served> {
+  const { request } = passage.input;
+  const headers = new Headers(passage.headers());
+  for (const name of ["range", "if-range"]) {
+    const value = request.headers.get(name);
+    if (value !== null) headers.set(name, value);
+  }
+  const response = await passage.fetchOrigin(
+    new Request(originUrl(request, passage.key), { method: request.method, headers, redirect: "manual" }),
+  );
+  const status: CacheStatus = { hit: false, forwarded: why, forwardStatus: response.status, detail: reason };
+  return passed(passage, response, status, "pass", reason);
+}
+
+/** The origin's answer as it is, past the cache. */
+async function bypass(
+  input: CacheInput,
+  fetchOrigin: FetchOrigin,
+  classified: Classified,
+  reason: BypassReason,
+  forwarded: Forwarded = "bypass",
+): Promise<Served> {
+  const response = await fetchOrigin(passingRequest(input.request, classified.fragments));
+  const common = { outcome: "bypass", className: classified.name, reason, invalidated: [] } as const;
+  // A WebSocket's answer is not rebuilt: its socket would be lost.
+  if (response.status === 101) return { ...common, response, fragments: false };
+  const fragments = classified.fragments && asksForComposition(response.headers);
+  const headers = withoutEdgeFields(response.headers);
+  headers.append("cache-status", cacheStatusField({ hit: false, forwarded, detail: reason }));
+  return { ...common, response: rebuilt(response, headers), fragments };
+}
+
+/** The origin's answer to a request of a cacheable class that is not stored. */
+function passed(
+  passage: Passage,
+  response: Response,
+  status: CacheStatus,
+  outcome: CacheOutcome,
+  reason: Served["reason"],
+): Served {
+  const { rules, input } = passage;
+  const fragments = rules.fragments && asksForComposition(response.headers);
+  const headers = withoutEdgeFields(response.headers);
+  // The origin saw no cookie, so its new session must not replace the client's.
+  if (input.request.headers.has("cookie")) headers.delete("set-cookie");
+  headers.append("cache-status", cacheStatusField(status));
+  return {
+    response: rebuilt(response, headers),
+    outcome,
+    className: rules.name,
+    reason,
+    fragments,
+    invalidated: [],
+  };
+}
+
+function rebuilt(response: Response, headers: Headers): Response {
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+}
+
+function served(passage: Passage, response: Response, outcome: CacheOutcome, fragments: boolean): Served {
+  return { response, outcome, className: passage.rules.name, reason: undefined, fragments, invalidated: [] };
+}
+
+function onlyIfCached(passage: Passage): Served {
+  const headers = {
+    "cache-status": cacheStatusField({ hit: false, detail: "only-if-cached" }),
+    "cache-control": "no-store",
+  };
+  return served(passage, new Response(null, { status: 504, headers }), "only-if-cached", false);
+}
+
+function variantMatches(head: StoredHead, passage: Passage): boolean {
+  return head.vary.length === 0 || variantOf(head.vary, passage.headers()) === head.variant;
+}
+
+function sourceOf(state: Extract<FlightState, { phase: "stored" | "streaming" }>): BodySource {
+  return state.phase === "stored"
+    ? bytesOf(state.entry)
+    : { length: state.length, whole: () => state.body.stream() };
+}
+
+function bytesOf({ body }: StoredResponse): BodySource {
+  return { length: body.byteLength, whole: () => body };
+}
+
+function classReason({ reason }: Classified): BypassReason {
+  return reason === "matched" || reason === "shadow-of-never" ? "class-never" : reason;
+}
+
+/** What of a request makes its answer its own. */
+function requestReason(request: Request): BypassReason | undefined {
+  // A body on GET is not in the key; an origin that reads it could be made to answer for it (fat GET).
+  if (request.body !== null || Number(request.headers.get("content-length") ?? 0) > 0) return "request-body";
+  return request.headers.has("upgrade") ? "upgrade" : undefined;
+}
+
+function hostOf(url: string): string {
+  const start = url.indexOf("//") + 2;
+  return url.slice(start, url.indexOf("/", start));
+}
