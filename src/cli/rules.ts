@@ -1,0 +1,130 @@
+import { createReadStream } from "node:fs";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { FaultList } from "../authoring/index.ts";
+import {
+  type CompiledSentinel,
+  compileSentinel,
+  type CorpusScore,
+  ruleJsonSchema,
+  runInlineTests,
+  scoreCorpus,
+  type SentinelPackage,
+} from "../sentinel/compile/index.ts";
+import { UsageError } from "./usage.ts";
+
+const USAGE = `edge rules <command> [--rules DIR]
+  check [--verbose]             compile rules/sentinel and print every fault; --verbose: every expression's engine
+  test                          run the examples beside the rules
+  score FILE.jsonl... [--wrong N]   detection and false positives by set, and the rules to blame
+  explain REQUEST               what each rule saw, what matched, the score
+  schema                        JSON Schema of a rule file, for editors`;
+
+const OPTIONS = {
+  rules: { type: "string" },
+  verbose: { type: "boolean" },
+  wrong: { type: "string" },
+} as const;
+
+type Options = ReturnType<typeof readArgs>["values"];
+
+/** `edge rules ...`: 0 when all is well. Throws `FaultList` with every fault, `UsageError` on an unknown command. */
+export async function rulesCommand(args: string[]): Promise<number> {
+  const { values, positionals } = readArgs(args);
+  const [command, ...rest] = positionals;
+  switch (command) {
+    case "check":
+      return check(values);
+    case "test":
+      return test(values);
+    case "score":
+      return score(rest, values);
+    case "schema":
+      print(JSON.stringify(ruleJsonSchema(), null, 2));
+      return 0;
+    default:
+      throw new UsageError(USAGE);
+  }
+}
+
+function readArgs(args: string[]) {
+  return parseArgs({ args, options: OPTIONS, allowPositionals: true });
+}
+
+function check(options: Options): number {
+  const { report, value } = compiled(options);
+  const engines = new Map<string, number>();
+  for (const { expression } of report.expressions)
+    engines.set(expression.engine, (engines.get(expression.engine) ?? 0) + 1);
+  for (const entry of report.expressions) {
+    const { expression, proof, at, rule, literals } = entry;
+    if (options.verbose !== true && expression.engine === "native") continue;
+    const detail = "attack" in proof ? `, attack: ${proof.attack}` : "";
+    print(
+      `${at.file}:${at.line}: ${rule}: ${proof.complexity} -> ${expression.engine}${expression.limit > 0 ? ` up to ${expression.limit} chars` : ""}${detail}`,
+    );
+    if (options.verbose === true) print(`    literals: ${literals?.slice(0, 8).join(" | ") ?? "none"}`);
+  }
+  if (report.withoutLiterals.length > 0 && options.verbose === true) {
+    print(`run on every value (no literal): ${report.withoutLiterals.join(", ")}`);
+  }
+  const summary = [...engines].map(([engine, count]) => `${count} ${engine}`).join(", ");
+  print(
+    `${report.rules} rules in ${report.files} files, expressions: ${summary || "none"}; ${report.withoutLiterals.length} rules without a literal; package ${value.version}, ${Math.ceil(JSON.stringify(value).length / 1024)} KiB`,
+  );
+  return 0;
+}
+
+async function test(options: Options): Promise<number> {
+  const { value, tests } = compiled(options);
+  const { run, faults } = await runInlineTests(value, tests);
+  if (faults.length > 0) throw new FaultList(faults);
+  print(`${run} examples of ${value.rules.length + value.rates.length} rules behave`);
+  return 0;
+}
+
+async function score(files: string[], options: Options): Promise<number> {
+  if (files.length === 0) throw new UsageError(USAGE);
+  const { value } = compiled(options);
+  const progress = (done: number): void => void process.stderr.write(`\r${done} requests`);
+  const result = await scoreCorpus(value, corpusLines(files), process.stderr.isTTY ? progress : undefined);
+  if (process.stderr.isTTY) process.stderr.write("\r");
+  printScore(result, Number(options.wrong ?? 0));
+  return 0;
+}
+
+async function* corpusLines(files: readonly string[]): AsyncGenerator<string> {
+  for (const file of files) yield* createInterface({ input: createReadStream(file), crlfDelay: Infinity });
+}
+
+function printScore({ sets, lines }: CorpusScore, wrong: number): void {
+  const width = Math.max(4, ...sets.map(({ set }) => set.length));
+  print(
+    `${"set".padEnd(width)}  expect  ${"total".padStart(6)}  ${"right".padStart(6)}  ${"%".padStart(6)}  ms each  to blame`,
+  );
+  for (const set of sets.toSorted((a, b) => a.expect.localeCompare(b.expect) || a.set.localeCompare(b.set))) {
+    const percent = ((100 * set.correct) / set.total).toFixed(2);
+    const blame = [...set.blame]
+      .toSorted((a, b) => b[1] - a[1])
+      .slice(0, 5)
+      .map(([rule, count]) => `${rule} ${count}`);
+    print(
+      `${set.set.padEnd(width)}  ${set.expect.padEnd(6)}  ${String(set.total).padStart(6)}  ${String(set.correct).padStart(6)}  ${percent.padStart(6)}  ${(set.milliseconds / set.total).toFixed(3).padStart(7)}  ${blame.join(", ")}`,
+    );
+    for (const entry of set.wrong.slice(0, wrong))
+      print(`    ${entry.id}: ${entry.request}  [${entry.matched.join(", ")}]`);
+  }
+  print(`${lines} requests`);
+}
+
+/** The compiled package of `--rules`, `RULES_DIR` or rules/. */
+function compiled(options: Options): CompiledSentinel & { readonly value: SentinelPackage } {
+  const result = compileSentinel(options.rules ?? process.env["RULES_DIR"] ?? "rules");
+  const { value } = result;
+  if (value === undefined) throw new FaultList(result.faults);
+  return { ...result, value };
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,201 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Located } from "../../authoring/index.ts";
+import { byteString } from "../engine/transaction.ts";
+import { OPERATORS } from "../operators/index.ts";
+import { parseBlock } from "../operators/addresses.ts";
+import type { PackageCondition, PackageOperator, PackageTarget, Phase } from "../package.ts";
+import type { PackageBuilder } from "./builder.ts";
+import type { OperatorSource, RuleFile } from "./schema.ts";
+import { parseTarget } from "./targets.ts";
+
+/** What a condition is compiled in: its file's lists and macros, and how to find the line of a key. */
+export interface ConditionContext {
+  readonly builder: PackageBuilder;
+  readonly file: RuleFile;
+  readonly dataDir: string;
+  readonly rule: string;
+  readonly locate: (key: readonly PropertyKey[]) => Located;
+}
+
+export interface ConditionInput {
+  readonly variables: readonly string[];
+  readonly transform: readonly string[];
+  readonly operator: OperatorSource;
+  readonly raw: boolean;
+}
+
+/** Undefined, with faults in the builder, where anything is wrong. */
+export function compileCondition(
+  input: ConditionInput,
+  context: ConditionContext,
+): { condition: PackageCondition; phase: Phase } | undefined {
+  const targets = compileTargets(input.variables, context);
+  const operator = compileOperator(input.operator, context);
+  if (targets === undefined || operator === undefined) return undefined;
+  // A literal that a transformation would make cannot be looked for in its digits or its length.
+  const literals = operator.operator.negate ? null : context.builder.literalsOf(operator.literals);
+  const condition = {
+    targets: targets.list,
+    transforms: input.transform,
+    peel: !input.raw,
+    operator: operator.operator,
+    literals,
+  };
+  return { condition, phase: targets.phase };
+}
+
+function compileTargets(
+  variables: readonly string[],
+  { builder, rule, locate }: ConditionContext,
+): { list: PackageTarget[]; phase: Phase } | undefined {
+  const list: PackageTarget[] = [];
+  let phase: Phase = 1;
+  let failed = false;
+  variables.forEach((text, index) => {
+    const at = locate(["variables", index]);
+    const parsed = parseTarget(text);
+    if (typeof parsed === "string") {
+      const [what = "", remedy = ""] = parsed.split("; ", 2);
+      builder.fault(at, `${rule}: ${what}`, remedy);
+      failed = true;
+      return;
+    }
+    const target = builder.target(parsed, rule, at);
+    if (target === undefined) failed = true;
+    else list.push(target);
+    if (parsed.phase > phase) phase = parsed.phase;
+  });
+  if (!failed && list.every(({ not }) => not === true)) {
+    builder.fault(
+      locate(["variables"]),
+      `${rule}: nothing is looked at`,
+      "add a variable that is not negated",
+    );
+    return undefined;
+  }
+  return failed ? undefined : { list, phase };
+}
+
+interface CompiledOperator {
+  readonly operator: PackageOperator;
+  readonly literals: readonly string[] | null;
+}
+
+function compileOperator(source: OperatorSource, context: ConditionContext): CompiledOperator | undefined {
+  const { builder, rule, locate } = context;
+  const inner = typeof source === "object" && "not" in source ? source["not"] : source;
+  const negate = inner !== source;
+  const [name = "", argument] =
+    typeof inner === "string" ? [inner] : (Object.entries(inner as Record<string, unknown>)[0] ?? []);
+  const at = locate(["operator"]);
+  switch (OPERATORS.get(name)?.argument) {
+    case "none":
+      return { operator: { name, negate }, literals: null };
+    case "number":
+      return { operator: { name, negate, number: Number(argument) }, literals: null };
+    case "expression": {
+      const text = expandMacros(String(argument), context, at);
+      const found =
+        text === undefined ? undefined : builder.expression(text, name === "rx-case" ? "s" : "is", rule, at);
+      return found === undefined
+        ? undefined
+        : { operator: { name, negate, expression: found.index }, literals: found.literals };
+    }
+    case "list": {
+      const entries = expandList(argument as string | string[], context, at);
+      return entries === undefined ? undefined : listOperator(name, negate, entries, context, at);
+    }
+    case undefined:
+      builder.fault(
+        at,
+        `${rule}: unknown operator ${name}`,
+        `use one of ${[...OPERATORS.keys()].join(", ")}`,
+      );
+      return undefined;
+  }
+}
+
+function listOperator(
+  name: string,
+  negate: boolean,
+  entries: readonly string[],
+  { builder, rule }: ConditionContext,
+  at: Located,
+): CompiledOperator | undefined {
+  const wrong = entries.filter((entry) => !valid(name, entry));
+  for (const entry of wrong) {
+    const what = name === "ip" ? "is no address or CIDR block" : "is no byte or range of bytes";
+    builder.fault(
+      at,
+      `${rule}: ${JSON.stringify(entry)} ${what}`,
+      name === "ip" ? "write 192.0.2.0/24 or 2001:db8::/32" : "write 9 or 32-126",
+    );
+  }
+  if (wrong.length > 0) return undefined;
+  const literal = name !== "ip" && name !== "bytes-outside";
+  return { operator: { name, negate, list: builder.list(entries) }, literals: literal ? entries : null };
+}
+
+function valid(name: string, entry: string): boolean {
+  if (name === "ip") return parseBlock(entry) !== null;
+  if (name !== "bytes-outside") return true;
+  const [, from, to = from] = /^([0-9]{1,3})(?:-([0-9]{1,3}))?$/.exec(entry) ?? [];
+  return from !== undefined && Number(from) <= Number(to) && Number(to) < 256;
+}
+
+function expandMacros(
+  source: string,
+  { builder, file, rule }: ConditionContext,
+  at: Located,
+): string | undefined {
+  let failed = false;
+  const expand = (text: string, depth: number): string =>
+    text.replace(/\{\{([a-z][a-z0-9-]*)\}\}/g, (all, name: string) => {
+      const macro = file.macros?.[name];
+      if (macro !== undefined && depth < 5) return `(?:${expand(macro, depth + 1)})`;
+      failed = true;
+      builder.fault(
+        at,
+        `${rule}: macro ${name} is ${macro === undefined ? "not known" : "part of itself"}`,
+        "name a macro of this file; to match two braces write \\{\\{",
+      );
+      return all;
+    });
+  const expanded = expand(source, 0);
+  return failed ? undefined : expanded;
+}
+
+/** `$name`, `file:name.txt` or the entries themselves, as byte strings. */
+function expandList(
+  argument: string | string[],
+  { builder, file, dataDir, rule }: ConditionContext,
+  at: Located,
+): readonly string[] | undefined {
+  const given = Array.isArray(argument) ? argument : [argument];
+  const entries: string[] = [];
+  for (const entry of given) {
+    const list =
+      entry.startsWith("$") && /^\$[a-z][a-z0-9-]*$/.test(entry)
+        ? (file.lists?.[entry.slice(1)] ?? null)
+        : undefined;
+    if (list === null) {
+      builder.fault(at, `${rule}: unknown list ${entry}`, `define it under lists: in this file`);
+      return undefined;
+    }
+    if (list !== undefined) entries.push(...list);
+    else if (entry.startsWith("file:")) {
+      const path = join(dataDir, entry.slice(5));
+      if (!/^file:[a-z0-9-]+\.txt$/.test(entry) || !existsSync(path)) {
+        builder.fault(at, `${rule}: no phrase file ${entry.slice(5)}`, `create it as ${path}`);
+        return undefined;
+      }
+      entries.push(...phraseLines(readFileSync(path, "utf8")));
+    } else entries.push(entry);
+  }
+  return entries.map(byteString);
+}
+
+function phraseLines(text: string): string[] {
+  return text.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.startsWith("#"));
+}

@@ -1,0 +1,45 @@
+import type { Fault } from "../../authoring/index.ts";
+import type { SentinelPackage } from "../package.ts";
+import { createSentinel } from "../sentinel.ts";
+import { NO_OVERRIDES } from "../verdict.ts";
+import { exchangeOf } from "./examples.ts";
+import type { InlineTest } from "./rules.ts";
+
+export interface InlineTestResult {
+  readonly run: number;
+  readonly faults: readonly Fault[];
+}
+
+/** Runs every example against the whole package with every rule on: a hit must match its rule, a miss must not. */
+export async function runInlineTests(
+  pkg: SentinelPackage,
+  tests: readonly InlineTest[],
+): Promise<InlineTestResult> {
+  const sentinel = createSentinel({ ...pkg, exclusions: [] });
+  const settings = { ...NO_OVERRIDES, paranoia: { block: 4, watch: 4 } };
+  const faults: Fault[] = [];
+  for (const { rule, kind, example, at } of tests) {
+    const matched = await matches(sentinel, example, settings);
+    if (matched.includes(rule) === (kind === "hit")) continue;
+    const others = matched.length > 0 ? ` (matched: ${matched.join(", ")})` : "";
+    faults.push({
+      ...at,
+      message: kind === "hit" ? `${rule} does not match its hit${others}` : `${rule} matches its miss`,
+      remedy: `correct the rule or the example; see what it saw with rules explain`,
+    });
+  }
+  return { run: tests.length, faults };
+}
+
+async function matches(
+  sentinel: ReturnType<typeof createSentinel>,
+  example: InlineTest["example"],
+  settings: typeof NO_OVERRIDES,
+): Promise<string[]> {
+  const { request } = exchangeOf(example);
+  const verdict = await sentinel.inspectRequest(request, settings, 0);
+  return [
+    ...verdict.matches.map((match) => match.rule),
+    ...sentinel.rateKeys(request).map((key) => key.rule),
+  ];
+}

@@ -1,0 +1,150 @@
+import type { Located, PolicyFile } from "../../authoring/index.ts";
+import type { PackageCondition, PackageRate, PackageRule, Phase, RateKeyPart, Severity } from "../package.ts";
+import type { PackageBuilder } from "./builder.ts";
+import { compileCondition, type ConditionContext } from "./conditions.ts";
+import type { Example, RateSource, RuleFile, RuleSource } from "./schema.ts";
+
+/** An example beside a rule, for `rules test`. */
+export interface InlineTest {
+  readonly rule: string;
+  readonly kind: "hit" | "miss";
+  readonly example: Example;
+  readonly at: Located;
+}
+
+export interface CompiledFile {
+  readonly rules: PackageRule[];
+  readonly rates: PackageRate[];
+  readonly tests: InlineTest[];
+}
+
+const SCORES: Readonly<Record<Severity, number>> = { critical: 5, error: 4, warning: 3, notice: 2 };
+
+/** Compiles one rule file. `ids` are those of all files so far, with where they stand. */
+export function compileFile(
+  policy: PolicyFile<RuleFile>,
+  dataDir: string,
+  builder: PackageBuilder,
+  ids: Map<string, Located>,
+): CompiledFile {
+  const file = policy.value;
+  const compiled: CompiledFile = { rules: [], rates: [], tests: [] };
+  if (file === undefined) return compiled;
+  const claim = (id: string, at: Located): void => {
+    const other = ids.get(id);
+    if (other === undefined) ids.set(id, at);
+    else
+      builder.fault(
+        at,
+        `${id}: the id is taken (${other.file}:${other.line})`,
+        "give the rule an id of its own",
+      );
+    if (id === "block")
+      builder.fault(at, "block is the blocking decision and no rule's id", "rename the rule");
+  };
+  (file.rules ?? []).forEach((rule, index) => {
+    const path = ["rules", index];
+    claim(rule.id, policy.locate([...path, "id"]));
+    const made = compileRule(rule, {
+      file,
+      dataDir,
+      builder,
+      locate: (key) => policy.locate([...path, ...key]),
+    });
+    if (made !== undefined) compiled.rules.push(made);
+    compiled.tests.push(...testsOf(rule, path, policy));
+  });
+  (file.rates ?? []).forEach((rate, index) => {
+    const path = ["rates", index];
+    claim(rate.id, policy.locate([...path, "id"]));
+    compiled.rates.push(compileRate(rate));
+    compiled.tests.push(...testsOf(rate, path, policy));
+  });
+  return compiled;
+}
+
+function compileRule(rule: RuleSource, context: Omit<ConditionContext, "rule">): PackageRule | undefined {
+  const { file, builder, locate } = context;
+  const defaults = file.defaults ?? {};
+  const variables = rule.variables ?? defaults.variables;
+  if (variables === undefined) {
+    builder.fault(
+      locate(["id"]),
+      `${rule.id}: no variables`,
+      "name them in the rule or in the file's defaults",
+    );
+    return undefined;
+  }
+  const sources = [
+    {
+      variables,
+      transform: rule.transform ?? defaults.transform ?? [],
+      operator: rule.operator,
+      raw: rule.raw ?? defaults.raw ?? false,
+      path: [] as PropertyKey[],
+    },
+    ...(rule.conditions ?? []).map((condition, index) => ({
+      variables: condition.variables,
+      transform: condition.transform ?? [],
+      operator: condition.operator,
+      raw: condition.raw ?? false,
+      path: ["conditions", index],
+    })),
+  ];
+  const made = sources.map(({ path, ...input }) =>
+    compileCondition(input, { ...context, rule: rule.id, locate: (key) => locate([...path, ...key]) }),
+  );
+  const conditions: PackageCondition[] = [];
+  let phase: Phase = 1;
+  for (const part of made) {
+    if (part === undefined) return undefined;
+    conditions.push(part.condition);
+    if (part.phase > phase) phase = part.phase;
+  }
+  const severity = rule.severity ?? defaults.severity ?? "critical";
+  return {
+    id: rule.id,
+    class: file.class,
+    description: rule.description,
+    phase,
+    severity,
+    score: SCORES[severity],
+    paranoia: rule.paranoia ?? defaults.paranoia ?? 1,
+    tags: [...new Set([...(defaults.tags ?? []), ...(rule.tags ?? [])])],
+    action: rule.action ?? "score",
+    shadow: rule.shadow ?? defaults.shadow ?? false,
+    conditions,
+  };
+}
+
+function compileRate(rate: RateSource): PackageRate {
+  return {
+    id: rate.id,
+    description: rate.description,
+    methods: rate.methods ?? [],
+    paths: rate.paths,
+    key: rate.key.map(rateKey),
+    limit: rate.limit,
+    action: rate.action ?? "block",
+  };
+}
+
+function rateKey(text: string): RateKeyPart {
+  const [from = "ip", name = ""] = text.split(":");
+  return { from: from as RateKeyPart["from"], name: from === "header" ? name.toLowerCase() : name };
+}
+
+function testsOf(
+  rule: { id: string; hit: readonly Example[]; miss: readonly Example[] },
+  path: readonly PropertyKey[],
+  policy: PolicyFile<RuleFile>,
+): InlineTest[] {
+  const of = (kind: "hit" | "miss"): InlineTest[] =>
+    rule[kind].map((example, index) => ({
+      rule: rule.id,
+      kind,
+      example,
+      at: policy.locate([...path, kind, index]),
+    }));
+  return [...of("hit"), ...of("miss")];
+}

@@ -1,0 +1,194 @@
+import { z } from "zod";
+import { OPERATORS } from "../operators/index.ts";
+import { TRANSFORMATIONS } from "../transformations/index.ts";
+import { VARIABLES } from "../variables.ts";
+
+/** The YAML of rules/sentinel/: its shape. What needs more than shape (names, expressions, phases) is checked by the compiler. */
+const WORD = z
+  .string()
+  .regex(/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/, "not a lower-case word; use letters, digits and single hyphens");
+
+const OPERATOR_NAMES = [...OPERATORS.keys()];
+const transformation = z.enum([...TRANSFORMATIONS.keys()], {
+  error: (issue) =>
+    `unknown transformation ${JSON.stringify(issue.input)}; use one of ${[...TRANSFORMATIONS.keys()].join(", ")}`,
+});
+
+const variable = z
+  .string()
+  .min(1)
+  .meta({
+    description: `a variable, \`name:entry\`, \`name:/expression/\`, \`!name:entry\` or \`#name\`: ${[...VARIABLES.keys()].join(", ")}`,
+  });
+
+const entries = z.union(
+  [z.string(), z.number().transform(String), z.array(z.union([z.string(), z.number().transform(String)]))],
+  {
+    error: "not a text or a list of texts; give a text, a list, $list or file:name.txt",
+  },
+);
+
+const positive = z.union([plainOperators(), argumentOperators()], {
+  error: (issue) =>
+    `${JSON.stringify(issue.input)} is no operator with its argument; write { rx: "..." } or one of ${OPERATOR_NAMES.join(", ")}`,
+});
+const operator = z.union([z.strictObject({ not: positive }), positive], {
+  error: (issue) =>
+    `${JSON.stringify(issue.input)} is no operator with its argument; write { rx: "..." } or one of ${OPERATOR_NAMES.join(", ")}`,
+});
+
+function plainOperators() {
+  return z.enum(OPERATOR_NAMES.filter((name) => OPERATORS.get(name)?.argument === "none"));
+}
+
+function argumentOperators() {
+  const of = (kind: string): string[] =>
+    OPERATOR_NAMES.filter((name) => OPERATORS.get(name)?.argument === kind);
+  const one = (names: string[], argument: z.ZodType<string | string[] | number>) =>
+    names.map((name) => z.strictObject({ [name]: argument }));
+  return z.union([
+    ...one(of("expression"), z.string().min(1)),
+    ...one(of("list"), entries),
+    ...one(of("number"), z.number()),
+  ]);
+}
+
+const severity = z.enum(["critical", "error", "warning", "notice"], {
+  error: "not a severity; use critical (5 points), error (4), warning (3) or notice (2)",
+});
+
+const headers = z.record(
+  z.string(),
+  z.union([z.string(), z.number().transform(String), z.array(z.string()), z.null()]),
+);
+
+const exampleMap = z.strictObject({
+  arg: z.string().optional(),
+  form: z.record(z.string(), z.string()).optional(),
+  json: z.json().optional(),
+  cookie: z.record(z.string(), z.string()).optional(),
+  method: z.string().optional(),
+  path: z.string().optional(),
+  headers: headers.optional(),
+  body: z.string().optional(),
+  body_base64: z.base64().optional(),
+  ip: z.string().optional(),
+  response: z
+    .strictObject({
+      status: z.int().min(100).max(599).optional(),
+      headers: headers.optional(),
+      body: z.string().optional(),
+    })
+    .optional(),
+});
+const example = z.union([z.string().min(1), exampleMap], {
+  error:
+    "not an example; write `METHOD /target`, a whole request, or a map with arg, form, json, cookie, method, path, headers, body",
+});
+const examples = z.array(example).min(1, "no example; give at least one request");
+
+const condition = z.strictObject({
+  variables: z.array(variable).min(1),
+  transform: z.array(transformation).optional(),
+  operator,
+  raw: z.boolean().optional(),
+});
+
+const rule = z.strictObject({
+  id: WORD,
+  description: z.string().min(8, "too short; say in one line what the attack does"),
+  variables: z.array(variable).min(1).optional(),
+  transform: z.array(transformation).optional(),
+  operator,
+  raw: z.boolean().optional(),
+  conditions: z.array(condition).optional(),
+  severity: severity.optional(),
+  paranoia: z.int().min(1).max(4).optional(),
+  tags: z.array(WORD).optional(),
+  action: z.enum(["score", "block"]).optional(),
+  shadow: z.boolean().optional(),
+  hit: examples,
+  miss: examples,
+});
+
+const rateKey = z
+  .string()
+  .regex(/^(?:ip|(?:header|cookie|arg):[^\s:]+)$/, "not a key; use ip, header:name, cookie:name or arg:name");
+
+const rate = z.strictObject({
+  id: WORD,
+  description: z.string().min(8),
+  methods: z.array(z.string().regex(/^[A-Z]+$/, "not a method; write it in capitals")).optional(),
+  paths: z.array(z.string().startsWith("/")).min(1),
+  key: z.array(rateKey).min(1),
+  limit: z
+    .string()
+    .regex(
+      /^[A-Z][A-Z0-9_]*$/,
+      "not a binding; use the name of a rate limit of wrangler.toml, such as RATE_5_60",
+    ),
+  action: z.enum(["block", "monitor"]).optional(),
+  hit: examples,
+  miss: examples,
+});
+
+export const ruleFileSchema = z.strictObject({
+  class: WORD,
+  description: z.string().optional(),
+  defaults: z
+    .strictObject({
+      variables: z.array(variable).min(1).optional(),
+      transform: z.array(transformation).optional(),
+      severity: severity.optional(),
+      paranoia: z.int().min(1).max(4).optional(),
+      tags: z.array(WORD).optional(),
+      raw: z.boolean().optional(),
+      shadow: z.boolean().optional(),
+    })
+    .optional(),
+  lists: z.record(WORD, z.array(z.union([z.string(), z.number().transform(String)])).min(1)).optional(),
+  macros: z.record(WORD, z.string().min(1)).optional(),
+  rules: z.array(rule).optional(),
+  rates: z.array(rate).optional(),
+});
+
+export const exclusionsSchema = z.strictObject({
+  exclusions: z.array(
+    z.strictObject({
+      rules: z.array(z.string()).min(1).optional(),
+      tags: z.array(WORD).min(1).optional(),
+      paths: z.array(z.string().startsWith("/", "not a path pattern; begin it with /")).optional(),
+      parameters: z.array(variable).optional(),
+      reason: z.string().min(12, "no reason; say what was seen, when, and who decided"),
+      expires: z.iso.date("not a date; write YYYY-MM-DD"),
+    }),
+  ),
+});
+
+export const settingsSchema = z.strictObject({
+  thresholds: z
+    .strictObject({ total: z.int().min(1).optional(), classes: z.record(WORD, z.int().min(1)).optional() })
+    .optional(),
+  paranoia: z.strictObject({ block: z.int().min(1).max(4), watch: z.int().min(1).max(4) }).optional(),
+  limits: z
+    .strictObject({
+      body: z.int().min(1024).max(1_048_576).optional(),
+      inflated: z.int().min(1024).max(4_194_304).optional(),
+      head: z.int().min(1024).max(131_072).optional(),
+      values: z.int().min(16).max(50_000).optional(),
+      nesting: z.int().min(2).max(512).optional(),
+      parts: z.int().min(1).max(10_000).optional(),
+    })
+    .optional(),
+  beyond: z.enum(["pass", "reject"]).optional(),
+});
+
+export type RuleFile = z.output<typeof ruleFileSchema>;
+export type RuleSource = NonNullable<RuleFile["rules"]>[number];
+export type RateSource = NonNullable<RuleFile["rates"]>[number];
+export type ConditionSource = z.output<typeof condition>;
+export type OperatorSource = z.output<typeof operator>;
+export type ExclusionSource = z.output<typeof exclusionsSchema>["exclusions"][number];
+export type SettingsSource = z.output<typeof settingsSchema>;
+export type Example = z.output<typeof example>;
+export type ExampleMap = z.output<typeof exampleMap>;

@@ -1,0 +1,22 @@
+import { percentDecode } from "../transformations/percent.ts";
+import { normalizePath } from "../transformations/path.ts";
+
+/** `*` is anything within a segment, `**` any number of segments (`/help/**` is `/help` too). */
+export function pathPattern(pattern: string): RegExp {
+  const parts = pattern.split(/(\/\*\*|\*)/).map((part) => {
+    if (part === "/**") return "(?:/.*)?";
+    return part === "*" ? "[^/]*" : part.replace(/[.+?^${}()|[\]\\*]/g, "\\$&");
+  });
+  return new RegExp(`^${parts.join("")}$`, "s");
+}
+
+/**
+ * The path for matching patterns of trust (exclusions, overrides): null where
+ * it is written in a way that the origin might read as another path.
+ */
+export function plainPath(target: string): string | null {
+  const path = target.split("?", 1)[0] ?? "";
+  const decoded = percentDecode(path);
+  if (/[%\\;\0]/.test(decoded) || normalizePath(decoded) !== decoded) return null;
+  return decoded;
+}

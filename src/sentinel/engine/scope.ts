@@ -1,0 +1,101 @@
+import type { PackageRule, SentinelPackage } from "../package.ts";
+import type { SentinelSettings, Uncounted } from "../verdict.ts";
+import type { Collection } from "../variables.ts";
+import { type Compiled, type Rule, type Selector, selectorOf } from "./plan.ts";
+import { selects, type Scope } from "./evaluate.ts";
+import { pathPattern } from "./paths.ts";
+
+/** What runs for one request, and what of it counts. */
+export interface RequestScope extends Scope {
+  /** Null where a match of the rule counts. */
+  readonly uncounted: (rule: Rule) => Uncounted | null;
+}
+
+interface Exclusion {
+  readonly applies: (rule: Rule) => boolean;
+  readonly paths: readonly RegExp[];
+  readonly parameters: readonly Selector[];
+  readonly expires: number;
+}
+
+interface Resolved {
+  readonly running: Uint8Array;
+  readonly uncounted: readonly (Uncounted | null)[];
+}
+
+/** Resolves operators' overrides once a settings object, and exclusions once a request. */
+export class Scopes {
+  private readonly pkg: SentinelPackage;
+  private readonly compiled: Compiled;
+  private readonly exclusions: readonly Exclusion[];
+  private readonly resolved = new WeakMap<SentinelSettings, Resolved>();
+
+  constructor(pkg: SentinelPackage, compiled: Compiled) {
+    this.pkg = pkg;
+    this.compiled = compiled;
+    const pattern = (index: number): RegExp => {
+      const expression = pkg.expressions[index];
+      if (expression === undefined) throw new Error("package: a selector's expression is missing");
+      return new RegExp(expression.source, expression.flags);
+    };
+    this.exclusions = pkg.exclusions.map((exclusion) => ({
+      applies: ({ source }) =>
+        exclusion.rules.includes(source.id) || exclusion.tags.some((tag) => source.tags.includes(tag)),
+      paths: exclusion.paths.map(pathPattern),
+      parameters: exclusion.parameters.map((target) => selectorOf(target, pattern)),
+      expires: exclusion.expires,
+    }));
+  }
+
+  /** `path` null: the path is written ambiguously, so that nothing bound to a path applies. */
+  of(settings: SentinelSettings, path: string | null, now: number): RequestScope {
+    const { running, uncounted } = this.resolve(settings);
+    const active = this.exclusions.filter(
+      ({ paths, expires }) =>
+        now < expires &&
+        (paths.length === 0 || (path !== null && paths.some((pattern) => pattern.test(path)))),
+    );
+    return {
+      running,
+      uncounted: (rule) => uncounted[rule.index] ?? null,
+      excluded: (rule, collection, name) =>
+        active.length > 0 &&
+        active.some((exclusion) => exclusion.applies(rule) && covers(exclusion, collection, name)),
+    };
+  }
+
+  private resolve(settings: SentinelSettings): Resolved {
+    const known = this.resolved.get(settings);
+    if (known !== undefined) return known;
+    const running = new Uint8Array(this.compiled.rules.length);
+    const paranoia = settings.paranoia ?? this.pkg.settings.paranoia;
+    const uncounted = this.compiled.rules.map(({ index, source }) => {
+      const override = overrideOf(settings, source);
+      running[index] =
+        override === "off" ||
+        (override === null && source.paranoia > Math.max(paranoia.block, paranoia.watch))
+          ? 0
+          : 1;
+      if (override === "block") return null;
+      if (override === "monitor") return "override";
+      if (source.shadow) return "shadow";
+      return source.paranoia > paranoia.block ? "paranoia" : null;
+    });
+    const made = { running, uncounted };
+    this.resolved.set(settings, made);
+    return made;
+  }
+}
+
+/** The rule's own override, else the first of its tags'. */
+function overrideOf({ rules }: SentinelSettings, rule: PackageRule): "off" | "monitor" | "block" | null {
+  for (const key of [rule.id, ...rule.tags.map((tag) => `tag:${tag}`), `tag:${rule.class}`]) {
+    const override = rules[key];
+    if (override !== undefined) return override;
+  }
+  return null;
+}
+
+function covers({ parameters }: Exclusion, collection: Collection, name: string): boolean {
+  return parameters.length === 0 || parameters.some((selector) => selects(selector, { collection, name }));
+}

@@ -1,0 +1,90 @@
+/**
+ * One pass over a value gives its signature (which kinds of chars occur, as
+ * bits) and the literals that occur. Transformations and operators name the
+ * bits without which they change or find nothing, so most values meet none.
+ */
+export const UPPER = 1 << 0;
+export const SPACE = 1 << 1;
+/** Two spaces in a row, or white space that is not a space. */
+export const WIDE_SPACE = 1 << 2;
+export const PERCENT = 1 << 3;
+export const PLUS = 1 << 4;
+export const AMPERSAND = 1 << 5;
+export const BACKSLASH = 1 << 6;
+export const SLASH = 1 << 7;
+export const STAR = 1 << 8;
+export const DOT = 1 << 9;
+export const NUL = 1 << 10;
+export const HIGH = 1 << 11;
+export const DASH = 1 << 12;
+export const HASH = 1 << 13;
+export const ANGLE = 1 << 14;
+export const QUOTE = 1 << 15;
+export const BACKTICK = 1 << 16;
+export const DOLLAR = 1 << 17;
+export const PAREN = 1 << 18;
+export const COMMA = 1 << 19;
+export const CARET = 1 << 20;
+export const EQUALS = 1 << 21;
+export const DIGIT = 1 << 22;
+export const LETTER = 1 << 23;
+export const COLON = 1 << 24;
+export const BRACE = 1 << 25;
+export const CONTROL = 1 << 26;
+
+/** Bits of each byte. */
+export const BITS: Uint32Array = kinds();
+
+function kinds(): Uint32Array {
+  const bits = new Uint32Array(256);
+  const add = (chars: string, bit: number): void => {
+    for (const char of chars) bits[char.charCodeAt(0)] = (bits[char.charCodeAt(0)] ?? 0) | bit;
+  };
+  const range = (from: number, to: number, bit: number): void => {
+    for (let code = from; code <= to; code++) bits[code] = (bits[code] ?? 0) | bit;
+  };
+  range(0x41, 0x5a, UPPER | LETTER);
+  range(0x61, 0x7a, LETTER);
+  range(0x30, 0x39, DIGIT);
+  range(0x80, 0xff, HIGH);
+  range(0x00, 0x1f, CONTROL);
+  add("\t\n\v\f\r\xa0", WIDE_SPACE | SPACE);
+  const single: readonly (readonly [string, number])[] = [
+    [" ", SPACE],
+    ["%", PERCENT],
+    ["+", PLUS],
+    ["&", AMPERSAND],
+    ["\\", BACKSLASH],
+    ["/", SLASH],
+    ["*", STAR],
+    [".", DOT],
+    ["\0", NUL],
+    ["-", DASH],
+    ["#", HASH],
+    ["<>", ANGLE],
+    ["'\"", QUOTE],
+    ["`", BACKTICK],
+    ["$", DOLLAR],
+    ["()", PAREN],
+    [",;", COMMA],
+    ["^", CARET],
+    ["=", EQUALS],
+    [":", COLON],
+    ["{}[]", BRACE],
+  ];
+  for (const [chars, bit] of single) add(chars, bit);
+  return bits;
+}
+
+/** The signature alone, where no automaton runs. */
+export function signatureOf(text: string): number {
+  let signature = 0;
+  let previous = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    signature |= BITS[code] ?? HIGH;
+    if (code === 0x20 && previous === 0x20) signature |= WIDE_SPACE;
+    previous = code;
+  }
+  return signature;
+}

@@ -1,0 +1,74 @@
+import type { BudgetReason } from "../verdict.ts";
+import type { Limits } from "../package.ts";
+import type { Collection } from "../variables.ts";
+import { Scanner, Value } from "./view.ts";
+import type { Automaton } from "./automaton.ts";
+
+/** Thrown inside the engine where a budget is exceeded; becomes the verdict of that name. */
+export class Exceeded extends Error {
+  readonly reason: BudgetReason;
+
+  constructor(reason: BudgetReason) {
+    super(reason);
+    this.reason = reason;
+  }
+}
+
+/** The values of one request (or answer) by collection, and what is left of its budgets. */
+export class Transaction {
+  readonly values: Value[] = [];
+  readonly scanner: Scanner;
+  readonly limits: Limits;
+  private readonly wanted: ReadonlySet<Collection>;
+  private readonly byCollection = new Map<Collection, Value[]>();
+  private allowance: number;
+
+  constructor(automaton: Automaton, limits: Limits, wanted: ReadonlySet<Collection>) {
+    this.scanner = new Scanner(automaton);
+    this.limits = limits;
+    this.wanted = wanted;
+    this.allowance = limits.work;
+  }
+
+  wants(collection: Collection): boolean {
+    return this.wanted.has(collection);
+  }
+
+  /** Adds a value; `text` may hold any characters. Throws `Exceeded("values")`. */
+  add(collection: Collection, name: string, text: string): void {
+    if (!this.wanted.has(collection)) return;
+    if (this.values.length >= this.limits.values) throw new Exceeded("values");
+    const value = new Value(collection, name, this.scanner.view(byteString(text)));
+    this.values.push(value);
+    const known = this.byCollection.get(collection);
+    if (known === undefined) this.byCollection.set(collection, [value]);
+    else known.push(value);
+  }
+
+  of(collection: Collection): readonly Value[] {
+    return this.byCollection.get(collection) ?? NO_VALUES;
+  }
+
+  /** Counts matching work. Throws `Exceeded("work")`. */
+  spend(units: number): void {
+    this.scanner.work += units;
+    if (this.scanner.work > this.allowance) throw new Exceeded("work");
+  }
+}
+
+const NO_VALUES: readonly Value[] = [];
+const WIDE = /[^\x00-\xff]/;
+
+/** A text as bytes, one char each: as it is where all chars are bytes, else its UTF-8. */
+export function byteString(text: string): string {
+  return WIDE.test(text) ? latin1(new TextEncoder().encode(text)) : text;
+}
+
+/** Bytes as a string of one char each. (`TextDecoder("latin1")` is windows-1252 and maps 0x80 to 0x9f elsewhere.) */
+export function latin1(bytes: Uint8Array): string {
+  let out = "";
+  for (let at = 0; at < bytes.length; at += 8192) {
+    out += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  }
+  return out;
+}

@@ -1,0 +1,83 @@
+import type { Collection } from "../variables.ts";
+import type { Transformation } from "../transformations/index.ts";
+import type { Automaton, Scan } from "./automaton.ts";
+import { peel } from "../peel.ts";
+
+/** A step of a transformation chain; chains share their beginnings, so they form a tree. Node 0 is the value as it is. */
+export interface ChainNode {
+  readonly parent: number;
+  readonly name: string;
+  readonly transformation: Transformation;
+}
+
+/**
+ * One text as rules see it, with what one scan found in it and the texts that
+ * transformation chains make of it. A chain that changes nothing gives the same
+ * view, so its scan and its matches are shared too.
+ */
+export class View {
+  readonly text: string;
+  readonly scan: Scan;
+  private readonly derived: (View | undefined)[] = [];
+
+  constructor(text: string, scan: Scan) {
+    this.text = text;
+    this.scan = scan;
+  }
+
+  at(node: number, chains: readonly ChainNode[], scanner: Scanner): View {
+    if (node === 0) return this;
+    return (this.derived[node] ??= this.derive(node, chains, scanner));
+  }
+
+  private derive(node: number, chains: readonly ChainNode[], scanner: Scanner): View {
+    const step = chains[node];
+    if (step === undefined) return this;
+    const before = this.at(step.parent, chains, scanner);
+    const { needs, apply } = step.transformation;
+    if (needs !== 0 && (before.scan.signature & needs) === 0) return before;
+    const text = apply(before.text);
+    return text === before.text ? before : scanner.view(text);
+  }
+}
+
+/** Makes views and counts the work of scanning. */
+export class Scanner {
+  work = 0;
+  private readonly automaton: Automaton;
+
+  constructor(automaton: Automaton) {
+    this.automaton = automaton;
+  }
+
+  view(text: string): View {
+    this.work += 40 + text.length * 3;
+    return new View(text, this.automaton.scan(text));
+  }
+}
+
+/** A value of a request, and its forms once somebody asks. */
+export class Value {
+  readonly collection: Collection;
+  readonly name: string;
+  readonly root: View;
+  private peeled: readonly View[] | null = null;
+
+  constructor(collection: Collection, name: string, root: View) {
+    this.collection = collection;
+    this.name = name;
+    this.root = root;
+  }
+
+  /** What peeling makes of the value, without the value itself. */
+  forms(scanner: Scanner): readonly View[] {
+    return (this.peeled ??= this.peelForms(scanner));
+  }
+
+  private peelForms(scanner: Scanner): readonly View[] {
+    const texts = peel(this.root.text, this.root.scan.signature);
+    return texts.length === 0 ? NO_VIEWS : texts.map((text) => scanner.view(text));
+  }
+}
+
+const NO_VIEWS: readonly View[] = [];

@@ -1,0 +1,94 @@
+import * as bit from "./engine/signature.ts";
+import { signatureOf } from "./engine/signature.ts";
+import { codedEscapesDecode } from "./transformations/escapes.ts";
+import { htmlDecode } from "./transformations/markup.ts";
+import { percentDecodeAgain } from "./transformations/percent.ts";
+import { foldUtf8, utf7Decode } from "./transformations/utf8.ts";
+
+/** Rounds of decoding, and forms of one value beside the value itself. */
+const ROUNDS = 3;
+const MAX_FORMS = 6;
+/** Shorter runs of base64 are words and identifiers, and hide no attack. */
+const BASE64_RUN = /[A-Za-z0-9+/_-]{16,}/g;
+const PEELABLE = bit.PERCENT | bit.AMPERSAND | bit.BACKSLASH | bit.HIGH | bit.PLUS;
+const NO_FORMS: readonly string[] = [];
+
+/**
+ * The forms a value takes when nested encodings are taken off, without the
+ * value itself; mostly none. Each round undoes, in the order servers do,
+ * percent, HTML entities, coded escapes, UTF-7, overlong UTF-8; base64 runs
+ * that hold text are a form of their own, peeled in turn. Never more than
+ * `MAX_FORMS`, each at most as long as the value.
+ */
+export function peel(text: string, signature: number): readonly string[] {
+  const coded = (signature & PEELABLE) !== 0;
+  if (!coded && text.length < 16) return NO_FORMS;
+  const forms: string[] = [];
+  if (coded) decodeRounds(text, signature, forms);
+  for (const form of [text, ...forms]) {
+    if (forms.length >= MAX_FORMS) break;
+    const inner = base64Text(form);
+    if (inner === null || forms.includes(inner)) continue;
+    forms.push(inner);
+    decodeRounds(inner, signatureOf(inner), forms);
+    const innermost = base64Text(inner);
+    if (innermost !== null && forms.length < MAX_FORMS) forms.push(innermost);
+  }
+  return forms.length === 0 ? NO_FORMS : forms;
+}
+
+function decodeRounds(text: string, signature: number, forms: string[]): void {
+  let current = text;
+  let bits = signature;
+  for (let round = 0; round < ROUNDS && forms.length < MAX_FORMS; round++) {
+    const next = decodeOnce(current, bits);
+    if (next === current) return;
+    forms.push(next);
+    current = next;
+    bits = signatureOf(next);
+  }
+}
+
+function decodeOnce(text: string, bits: number): string {
+  let out = text;
+  if (bits & bit.PERCENT) out = percentDecodeAgain(out);
+  if (bits & bit.AMPERSAND) out = htmlDecode(out);
+  if (bits & bit.BACKSLASH) out = codedEscapesDecode(out);
+  if (bits & bit.PLUS) out = utf7Decode(out);
+  if (bits & bit.HIGH) out = foldUtf8(out);
+  return out;
+}
+
+/** The text that the longest base64 runs hold (JWT parts, data URLs, whole values), joined by line breaks; null where none holds text. */
+function base64Text(text: string): string | null {
+  if (text.length < 16) return null;
+  let out: string | null = null;
+  let tried = 0;
+  for (const [run] of text.matchAll(BASE64_RUN)) {
+    if (++tried > 8) break;
+    const inner = decodeText(run);
+    if (inner !== null) out = out === null ? inner : `${out}\n${inner}`;
+  }
+  return out;
+}
+
+/** Null unless nearly all of what comes out is printable: identifiers and hashes decode to noise. */
+function decodeText(run: string): string | null {
+  // Four groups tell noise from text at a small part of the cost.
+  if (!isText(decode(run.slice(0, 16)), 0)) return null;
+  const inner = decode(run.slice(0, run.length - (run.length % 4 === 1 ? 1 : 0)));
+  return isText(inner, inner.length >> 4) ? inner : null;
+}
+
+function decode(run: string): string {
+  return atob(run.replaceAll("-", "+").replaceAll("_", "/"));
+}
+
+function isText(text: string, allowed: number): boolean {
+  let odd = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if ((code < 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) || code > 0x7e) odd++;
+  }
+  return odd <= allowed && text.length > 0;
+}

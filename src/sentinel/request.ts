@@ -1,0 +1,52 @@
+import { addArgs } from "./bodies/arguments.ts";
+import { parseBody } from "./bodies/index.ts";
+import { formPairs } from "./bodies/urlencoded.ts";
+import { Exceeded, type Transaction } from "./engine/transaction.ts";
+import type { InspectionRequest } from "./verdict.ts";
+
+/** Fills a transaction with phase 1: request line, query, headers and cookies. Throws `Exceeded`. */
+export function collectHead(request: InspectionRequest, tx: Transaction): void {
+  const { target, headers } = request;
+  const split = target.indexOf("?");
+  const path = split < 0 ? target : target.slice(0, split);
+  const query = split < 0 ? "" : target.slice(split + 1);
+  checkHead(request, tx.limits.head);
+  tx.add("method", "", request.method);
+  tx.add("protocol", "", request.protocol);
+  tx.add("client.ip", "", request.clientIp);
+  tx.add("target", "", target);
+  tx.add("path", "", path);
+  tx.add("filename", "", path.slice(path.lastIndexOf("/") + 1));
+  if (query !== "") {
+    tx.add("query", "", query);
+    addArgs(tx, "args.query", formPairs(query));
+  }
+  for (const [name, value] of headers) {
+    const lower = name.toLowerCase();
+    tx.add("headers", lower, value);
+    tx.add("headers.names", "", lower);
+    if (lower === "cookie") addCookies(tx, value);
+  }
+}
+
+/** Phase 2: the body by its kind; `text` is what was inspected, decompressed, one char a byte. */
+export function collectBody(request: InspectionRequest, text: string, tx: Transaction): void {
+  parseBody({ headers: request.headers, text, complete: request.bodyComplete }, tx);
+}
+
+function addCookies(tx: Transaction, line: string): void {
+  for (const part of line.split(/[;,] ?/)) {
+    if (part === "") continue;
+    const equals = part.indexOf("=");
+    const name = (equals < 0 ? part : part.slice(0, equals)).trim();
+    const value = equals < 0 ? "" : part.slice(equals + 1);
+    tx.add("cookies.names", "", name);
+    tx.add("cookies", name, value);
+  }
+}
+
+function checkHead({ target, headers }: InspectionRequest, limit: number): void {
+  let bytes = target.length;
+  for (const [name, value] of headers) bytes += name.length + value.length;
+  if (bytes > limit) throw new Exceeded("head");
+}

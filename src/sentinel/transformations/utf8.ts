@@ -1,0 +1,50 @@
+import { narrow } from "./percent.ts";
+
+const SEQUENCES = /[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}/g;
+const BOMS = /^\xef\xbb\xbf/;
+
+/** UTF-8 read as lenient decoders do, overlong forms included: one char a code point below 256, look-alikes folded, others `?`. */
+export function utf8Decode(text: string): string {
+  return text.replace(BOMS, "").replace(SEQUENCES, (sequence) => narrow(codePoint(sequence)));
+}
+
+/** Only what hides ASCII: overlong forms and look-alikes become ASCII; honest letters of other scripts stay as they are. */
+export function foldUtf8(text: string): string {
+  return text.replace(SEQUENCES, (sequence) => {
+    const char = narrow(codePoint(sequence));
+    return char !== "?" && char.charCodeAt(0) < 0x80 ? char : sequence;
+  });
+}
+
+function codePoint(sequence: string): number {
+  const lead = sequence.charCodeAt(0);
+  let point = sequence.length === 2 ? lead & 0x1f : sequence.length === 3 ? lead & 0x0f : lead & 0x07;
+  for (let at = 1; at < sequence.length; at++) point = (point << 6) | (sequence.charCodeAt(at) & 0x3f);
+  return point;
+}
+
+/** UTF-7 (RFC 2152) runs such as `+ADw-` whose UTF-16 units are ASCII. */
+export function utf7Decode(text: string): string {
+  return text.replace(
+    /\+([A-Za-z0-9+/]{2,64})(?![A-Za-z0-9+/])-?/g,
+    (all, run: string) => utf7Run(run) ?? all,
+  );
+}
+
+function utf7Run(run: string): string | null {
+  let bits = 0;
+  let held = 0;
+  let out = "";
+  for (const char of run) {
+    bits = ((bits << 6) | BASE64.indexOf(char)) & 0x3fffff;
+    held += 6;
+    if (held < 16) continue;
+    held -= 16;
+    const unit = (bits >> held) & 0xffff;
+    if (unit === 0 || unit > 0x7e) return null;
+    out += String.fromCharCode(unit);
+  }
+  return out === "" || (bits & ((1 << held) - 1)) !== 0 ? null : out;
+}
+
+const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

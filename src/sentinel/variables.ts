@@ -1,0 +1,72 @@
+import type { Phase } from "./package.ts";
+
+/** What a variable is made of: the collections whose values it stands for, and when they are known. */
+export interface Variable {
+  readonly collections: readonly Collection[];
+  readonly phase: Phase;
+  /** Whether its values have names, so that `name:entry` means something. */
+  readonly named: boolean;
+}
+
+/** Where a value came from; each value belongs to exactly one collection. */
+export const COLLECTIONS = [
+  "method",
+  "protocol",
+  "client.ip",
+  "target",
+  "path",
+  "query",
+  "filename",
+  "args.query",
+  "args.body",
+  "args.query.names",
+  "args.body.names",
+  "headers",
+  "headers.names",
+  "cookies",
+  "cookies.names",
+  "body",
+  "body.kind",
+  "body.faults",
+  "body.size",
+  "files",
+  "files.fields",
+  "files.types",
+  "files.content",
+  "graphql.depth",
+  "graphql.fields",
+  "graphql.aliases",
+  "response.status",
+  "response.headers",
+  "response.headers.names",
+  "response.body",
+] as const;
+
+export type Collection = (typeof COLLECTIONS)[number];
+
+const NAMED: ReadonlySet<Collection> = new Set([
+  "args.query",
+  "args.body",
+  "headers",
+  "cookies",
+  "files",
+  "files.types",
+  "files.content",
+  "response.headers",
+]);
+
+/** Every variable by the name that rules use. */
+export const VARIABLES: ReadonlyMap<string, Variable> = new Map<string, Variable>([
+  ...COLLECTIONS.map((name): [string, Variable] => [
+    name,
+    { collections: [name], phase: phaseOf(name), named: NAMED.has(name) },
+  ]),
+  ["args", { collections: ["args.query", "args.body"], phase: 2, named: true }],
+  ["args.names", { collections: ["args.query.names", "args.body.names"], phase: 2, named: false }],
+]);
+
+function phaseOf(collection: Collection): Phase {
+  if (collection === "response.body") return 4;
+  if (collection.startsWith("response.")) return 3;
+  return /^(?:args\.body|body|files|graphql)/.test(collection) ? 2 : 1;
+}
