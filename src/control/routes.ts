@@ -241,7 +241,7 @@ function settle(c: Call, control: Control, result: ChangeResult): Response {
   const conflict = reason === "conflict" || reason === "not-undoable" || reason === "too-many";
   throw refusal(conflict ? "conflict" : "not-found", conflict ? 409 : 404, detail, {
     refusal: reason,
-    current,
+    currentVersion: current,
   });
 }
 
