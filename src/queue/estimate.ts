@@ -1,0 +1,61 @@
+/** What visitors are told about their turn, and when they should ask again. */
+
+/** Cumulative people by place: `[place, people before it]`, rising. */
+export type PlaceTable = readonly (readonly [place: number, ahead: number])[];
+
+/** People ahead of `key`, interpolated; beyond the table everybody known is ahead. */
+export function peopleAhead(table: PlaceTable, key: number): number {
+  let low = 0;
+  let high = table.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((table[middle]?.[0] ?? 0) <= key) low = middle + 1;
+    else high = middle;
+  }
+  const [place, ahead] = table[low - 1] ?? [key, 0];
+  const [nextPlace, nextAhead] = table[low] ?? [place, ahead];
+  const share = nextPlace > place ? (key - place) / (nextPlace - place) : 0;
+  return ahead + (nextAhead - ahead) * share;
+}
+
+/**
+ * ms until the turn of somebody with `ahead` people before him. People ahead also
+ * leave: with each of them leaving at `leaving` a second, the line in front shrinks
+ * by perSecond + leaving * ahead, which integrates to a logarithm.
+ */
+export function waitMs(ahead: number, perSecond: number, leaving: number): number {
+  if (perSecond <= 0) return Infinity;
+  const seconds = leaving > 1e-6 ? Math.log1p((leaving * ahead) / perSecond) / leaving : ahead / perSecond;
+  return seconds * 1000;
+}
+
+/** A promise may be missed by this much, and this share, before a later one is made. */
+const SLACK_MS = 20_000;
+const SLACK_SHARE = 0.2;
+
+/**
+ * The turn to tell: earlier news is passed on, later news only where the old
+ * promise has become clearly wrong. Estimates do not creep up.
+ * @param promisedAt what the visitor was told, ms; 0: nothing
+ * @param turnAt what is now expected, ms
+ */
+export function promise(promisedAt: number, turnAt: number, now: number): number {
+  if (promisedAt === 0 || turnAt <= promisedAt) return turnAt;
+  const slack = Math.max(SLACK_MS, SLACK_SHARE * (promisedAt - now));
+  return turnAt - promisedAt > slack ? turnAt : promisedAt;
+}
+
+const MIN_POLL_MS = 3000;
+const MAX_POLL_MS = 30_000;
+
+/**
+ * ms until the next poll: a quarter of the wait, 3 to 30 s, a tenth of jitter; in
+ * the last seconds just before the turn, so that a small room's tokens are taken
+ * when they come.
+ * @param random 0 to 1
+ */
+export function pollAfterMs(wait: number, random: number): number {
+  if (wait < MIN_POLL_MS + 1000) return Math.min(MIN_POLL_MS, Math.max(1000, wait - 500));
+  const quarter = Math.min(MAX_POLL_MS, Math.max(MIN_POLL_MS, wait / 4));
+  return Math.round(quarter * (quarter > MIN_POLL_MS ? 0.9 + 0.1 * random : 1));
+}

@@ -1,0 +1,166 @@
+/**
+ * What a gate decides: pure, the object around it stores and waits. The cap lives
+ * here and nowhere else.
+ */
+import { type Bucket, msUntil, refill, shareOf, type Share, startBucket } from "./bucket.ts";
+import type { Delta } from "./histogram.ts";
+import { GateLine } from "./line.ts";
+import type { RoomConfig } from "./room-config.ts";
+
+/** A visitor whom the watermark let come. */
+export interface Ask {
+  readonly id: string;
+  /** Place in line. */
+  readonly key: number;
+  /** What the alive histogram knows of the ticket: taken out of it on admission. null: nothing yet. */
+  readonly counted: { readonly bin: number; readonly due: number } | null;
+  /** Whether the request may be held for a few seconds until its token is there. */
+  readonly patient: boolean;
+}
+
+export type Decision =
+  | { readonly kind: "admit" }
+  /** No token yet. `afterMs`: until there may be one; `ahead`: who stands before at this gate. */
+  | { readonly kind: "wait"; readonly afterMs: number; readonly ahead: number };
+
+/** What a gate tells the room object, of the time since it last did. */
+export interface GateReport {
+  readonly gate: number;
+  readonly deltas: readonly Delta[];
+  /** Batches that isolates sent. */
+  readonly batches: number;
+  readonly admitted: number;
+  /** Tokens the gate could have given. */
+  readonly possible: number;
+  /** Passes valid now; 0 where the room has no cap on them. */
+  readonly active: number;
+}
+
+/** Rooms up to this many tokens a second for a gate hold visitors until their turn: there asks are too rare to meet each token. */
+const HOLDS_UP_TO_PER_SECOND = 20;
+const HOLD_MS = 4000;
+const MAX_DELTAS = 50_000;
+
+export class GateKeeper {
+  readonly #index: number;
+  readonly #line = new GateLine();
+  #config: RoomConfig;
+  #share: Share;
+  #bucket: Bucket;
+  #deltas: Delta[] = [];
+  #batches = 0;
+  #admitted = 0;
+  #reportedAt: number;
+  /** Expiry by pass; kept only where the room caps them. */
+  readonly #active = new Map<string, number>();
+
+  /** @param lastAdmittedAt ms; null where this gate never admitted anybody */
+  constructor(index: number, config: RoomConfig, lastAdmittedAt: number | null, now: number) {
+    this.#index = index;
+    this.#config = config;
+    this.#share = this.#shareOf(config);
+    this.#bucket = startBucket(this.#share, lastAdmittedAt, now);
+    this.#reportedAt = now;
+  }
+
+  /** Takes over a configuration that is not older. A static share is right at once: no other gate has to agree. */
+  adopt(config: RoomConfig, now: number): void {
+    if (config.version < this.#config.version) return;
+    this.#bucket = refill(this.#bucket, this.#share, now);
+    this.#config = config;
+    this.#share = this.#shareOf(config);
+    this.#bucket = { ...this.#bucket, tokens: Math.min(this.#bucket.tokens, this.#share.burst) };
+  }
+
+  /** Decides about one visitor; an admission takes its token here, before anybody hears of it. */
+  decide(ask: Ask, now: number): Decision {
+    this.#bucket = refill(this.#bucket, this.#share, now);
+    const { expected, all } = this.#line.before(ask.key, ask.id, now);
+    const shut = this.#shutUntil(now);
+    if (shut <= now && this.#bucket.tokens >= 1 + expected) {
+      this.#bucket = { ...this.#bucket, tokens: this.#bucket.tokens - 1 };
+      this.#admitted += 1;
+      this.#line.leave(ask.id);
+      if (ask.counted !== null) this.#note([[ask.counted.bin, ask.counted.due, -1]]);
+      if (this.#config.activeCap !== null) this.#active.set(ask.id, now + this.#config.passIdleMs);
+      return { kind: "admit" };
+    }
+    const turn = msUntil(this.#bucket, this.#share, 1 + all);
+    const afterMs = Math.max(shut - now, turn, 20);
+    const held = this.#holds(ask, afterMs);
+    const token = Math.max(shut - now, msUntil(this.#bucket, this.#share, 1 + expected), 20);
+    this.#line.stand({ id: ask.id, key: ask.key, dueAt: now + Math.min(afterMs, 3000), held });
+    return { kind: "wait", afterMs: held ? token : afterMs, ahead: all };
+  }
+
+  /** Whether a visitor with that long to wait stays at the gate. */
+  #holds(ask: Ask, afterMs: number): boolean {
+    return ask.patient && this.#share.perSecond <= HOLDS_UP_TO_PER_SECOND && afterMs <= HOLD_MS;
+  }
+
+  holds(ask: Ask, decision: Decision): boolean {
+    return decision.kind === "wait" && this.#holds(ask, decision.afterMs);
+  }
+
+  /** The visitor is answered that it is not his turn yet. */
+  release(ask: Ask, now: number, afterMs: number): void {
+    this.#line.stand({ id: ask.id, key: ask.key, dueAt: now + afterMs, held: false });
+  }
+
+  /** Counts of the line that an isolate collected. */
+  collect(deltas: readonly Delta[]): void {
+    this.#batches += 1;
+    this.#note(deltas);
+  }
+
+  /** A pass now expires at `expiresAt`; 0: its visitor is done. Only of interest where passes are capped. */
+  prolong(id: string, expiresAt: number): void {
+    if (this.#active.has(id)) this.#active.set(id, expiresAt);
+  }
+
+  /** A pass from before the object started. */
+  restore(id: string, expiresAt: number): void {
+    if (this.#config.activeCap !== null) this.#active.set(id, expiresAt);
+  }
+
+  /** What is to be told to the room object; from then on the next report begins. */
+  report(now: number): GateReport {
+    const seconds = Math.max(0, now - this.#reportedAt) / 1000;
+    const report = {
+      gate: this.#index,
+      deltas: this.#deltas,
+      batches: this.#batches,
+      admitted: this.#admitted,
+      possible: this.#shutUntil(now) > now ? this.#admitted : seconds * this.#share.perSecond,
+      active: this.#activeAt(now),
+    };
+    this.#deltas = [];
+    this.#batches = 0;
+    this.#admitted = 0;
+    this.#reportedAt = Math.max(now, this.#reportedAt);
+    return report;
+  }
+
+  /** When the gate may admit again: the event's start, or when a pass of a full room ends. */
+  #shutUntil(now: number): number {
+    const { phase, event, activeCap, gates } = this.#config;
+    if (phase === "hold" || phase === "sold-out") return now + 5000;
+    if (event !== null && phase === "pre-queue" && now < event.startsAt) return event.startsAt;
+    return activeCap !== null && this.#activeAt(now) >= Math.max(1, Math.floor(activeCap / gates))
+      ? now + 1000
+      : now;
+  }
+
+  #activeAt(now: number): number {
+    for (const [id, expiresAt] of this.#active) if (expiresAt <= now) this.#active.delete(id);
+    return this.#active.size;
+  }
+
+  #shareOf(config: RoomConfig): Share {
+    return shareOf(config.perMinute - config.reserve, config.gates);
+  }
+
+  #note(deltas: readonly Delta[]): void {
+    if (this.#deltas.length + deltas.length <= MAX_DELTAS) this.#deltas.push(...deltas);
+  }
+}

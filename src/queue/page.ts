@@ -1,0 +1,81 @@
+/** The waiting page and its JSON: what people and programs in line are told. Pure. */
+import type { PageTemplate, RoomPhase, RoomPolicy } from "./room-config.ts";
+import { type Language, textsOf, type Texts } from "./texts.ts";
+import type { Standing } from "./visit.ts";
+
+export interface Told {
+  readonly policy: RoomPolicy;
+  readonly phase: RoomPhase;
+  readonly event: { readonly name: string; readonly startsAt: number; readonly endsAt: number } | null;
+  readonly standing: Standing | null;
+  readonly message: string | null;
+  readonly admitted: boolean;
+  readonly language: Language;
+  readonly now: number;
+}
+
+/** The answer to programs and to the page's own polls. */
+export function waitingJson(told: Told): Record<string, unknown> {
+  const { policy, phase, event, standing, admitted, now } = told;
+  const texts = textsOf(told);
+  return {
+    room: policy.name,
+    state: admitted ? "admitted" : phase === "sold-out" ? "sold-out" : "queued",
+    inQueue: !admitted && standing !== null,
+    position: standing?.ahead === null || standing === null ? null : standing.ahead + 1,
+    peopleAhead: standing?.ahead ?? null,
+    estimatedWaitSeconds: standing?.turnAt ? Math.max(0, Math.round((standing.turnAt - now) / 1000)) : null,
+    nextPollSeconds: standing === null ? null : nextPollSeconds(standing, now),
+    nextPollMs: standing === null ? null : Math.max(0, standing.dueAt - now),
+    ticket: standing?.ticketId ?? null,
+    lostPlace: standing?.fault ?? null,
+    event:
+      event === null
+        ? null
+        : {
+            name: event.name,
+            phase: now < event.startsAt ? "pre-queue" : now < event.endsAt ? "started" : "ended",
+            startsAt: new Date(event.startsAt).toISOString(),
+            endsAt: new Date(event.endsAt).toISOString(),
+            commitment: standing?.commitment ?? null,
+            seed: standing?.seed ?? null,
+          },
+    texts,
+  };
+}
+
+/** Whole seconds until the next poll counts, for Retry-After and for pages without JavaScript. */
+export function nextPollSeconds(standing: Standing, now: number): number {
+  return Math.max(1, Math.ceil((standing.dueAt - now) / 1000));
+}
+
+/** The whole page. Every value is escaped; the template's own script and style are what its CSP allows. */
+export function waitingHtml(template: PageTemplate, told: Told): string {
+  const texts: Texts = textsOf(told);
+  const values: Record<string, string> = {
+    ...texts,
+    language: told.language,
+    room: told.policy.title,
+    phase: told.phase,
+    refreshSeconds: told.standing === null ? "" : String(nextPollSeconds(told.standing, told.now)),
+    nextPollMs: told.standing === null ? "" : String(Math.max(0, told.standing.dueAt - told.now)),
+    message: told.message ?? "",
+  };
+  return template.html
+    .replace(/\{\{#(\w+)\}\}([\s\S]*?)\{\{\/\1\}\}/g, (_, name: string, inner: string) =>
+      values[name] ? inner : "",
+    )
+    .replace(/\{\{(\w+)\}\}/g, (_, name: string) => escapeHtml(values[name] ?? ""));
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
+}

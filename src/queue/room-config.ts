@@ -1,0 +1,154 @@
+/** What a waiting room is, as compiled from rules/queue.yaml, and what is in force at a given time. Times are ms since the epoch. */
+
+export type RoomState = "open" | "queue-all" | "hold" | "suspended" | "sold-out";
+
+/** A sale with a start: visitors of the pre-queue are drawn by lot (`shuffle`) or kept in order of arrival. */
+export interface RoomEvent {
+  readonly name: string;
+  readonly prequeueAt: number;
+  readonly startsAt: number;
+  readonly endsAt: number;
+  readonly shuffle: boolean;
+}
+
+/** A path of a room: exact, or everything that starts with it. */
+export interface PathPattern {
+  readonly text: string;
+  readonly prefix: boolean;
+}
+
+export interface RoomPolicy {
+  readonly name: string;
+  readonly title: string;
+  readonly paths: readonly PathPattern[];
+  readonly bypass: readonly PathPattern[];
+  readonly state: RoomState;
+  /** N: admissions in any sliding 60 s. */
+  readonly perMinute: number;
+  /** Newcomers an isolate lets in a minute without asking a gate, while the room is open and nobody waits. */
+  readonly freePerIsolate: number;
+  /** Gates the room has at most; fewer are used where N is too small to share. */
+  readonly gates: number;
+  /** Passes valid at once; null: no such cap. */
+  readonly activeCap: number | null;
+  /** A pass ends after this long without a request... */
+  readonly passIdleMs: number;
+  /** ...and after this long whatever happens. */
+  readonly passMaxMs: number;
+  /** How long a place is kept for somebody who does not come back. */
+  readonly returnWithinMs: number;
+  /** New tickets a minute for one address (one /64 of IPv6), in one isolate. */
+  readonly ticketsPerAddress: number;
+  readonly statusPage: number;
+  readonly statusJson: number;
+  readonly events: readonly RoomEvent[];
+}
+
+export interface CompiledQueuePolicy {
+  readonly rooms: readonly RoomPolicy[];
+  readonly page: PageTemplate;
+}
+
+/** The store's waiting page with `{{placeholders}}`, and the CSP that lets exactly its own script and style run. */
+export interface PageTemplate {
+  readonly html: string;
+  readonly csp: string;
+}
+
+/** What operators have decided over the policy; stored opaquely by the control plane. */
+export interface RoomSettings {
+  readonly state?: RoomState | undefined;
+  readonly perMinute?: number | undefined;
+  /** Replaces the policy's events. */
+  readonly events?: readonly RoomEvent[] | undefined;
+  /** Said on the waiting page. */
+  readonly message?: string | undefined;
+  readonly changedAt: number;
+}
+
+/** What visitors meet: the room's state, or the part of an event that is going on. */
+export type RoomPhase = RoomState | "pre-queue" | "event";
+
+/** All that decides about a request, from policy, operators and the time. Gates and the room object get it with each call. */
+export interface RoomConfig {
+  readonly room: string;
+  /** Newer wins in the objects. */
+  readonly version: number;
+  /** Tickets and passes belong to one epoch: the last event that began, or "0". */
+  readonly epoch: string;
+  readonly phase: RoomPhase;
+  readonly perMinute: number;
+  /** Part of N that gates leave to newcomers whom isolates let in by themselves. */
+  readonly reserve: number;
+  readonly freePerIsolate: number;
+  readonly gates: number;
+  readonly activeCap: number | null;
+  readonly passIdleMs: number;
+  /** The current event, if the epoch is one. */
+  readonly event: RoomEvent | null;
+}
+
+/** Smaller rooms ask a gate for every newcomer: a reserve would be a large part of their rate. */
+const FREE_FROM_PER_MINUTE = 600;
+const RESERVED_SHARE = 0.1;
+/** A gate needs one token of its own: below this many admissions a minute it is not worth having. */
+const MIN_PER_GATE = 122;
+/** How long after leaving `open` the reserve stays: a sliding minute and the time a change takes to be everywhere. */
+const RESERVE_LINGERS_MS = 66_000;
+
+/** What is in force in `policy`'s room at `now`, with the operators' `settings` over it. */
+export function roomConfig(policy: RoomPolicy, settings: RoomSettings | null, now: number): RoomConfig {
+  const events = settings?.events ?? policy.events;
+  const event = currentEvent(events, now);
+  const perMinute = settings?.perMinute ?? policy.perMinute;
+  const changedAt = Math.max(settings?.changedAt ?? 0, event?.prequeueAt ?? 0);
+  const phase = phaseAt(settings?.state ?? policy.state, event, now);
+  const free = perMinute >= FREE_FROM_PER_MINUTE && policy.freePerIsolate >= 1;
+  const reserved = free && (phase === "open" || now < changedAt + RESERVE_LINGERS_MS);
+  return {
+    room: policy.name,
+    version: changedAt,
+    epoch: event?.name ?? "0",
+    phase,
+    perMinute,
+    reserve: reserved ? Math.floor(perMinute * RESERVED_SHARE) : 0,
+    freePerIsolate: free ? policy.freePerIsolate : 0,
+    gates: Math.max(1, Math.min(policy.gates, Math.floor(perMinute / MIN_PER_GATE))),
+    activeCap: policy.activeCap,
+    passIdleMs: policy.passIdleMs,
+    event,
+  };
+}
+
+/** The last event whose pre-queue has begun; its epoch outlasts its end, so that nobody in line is thrown out by it. */
+function currentEvent(events: readonly RoomEvent[], now: number): RoomEvent | null {
+  return events.reduce<RoomEvent | null>(
+    (last, event) =>
+      event.prequeueAt <= now && event.prequeueAt > (last?.prequeueAt ?? -Infinity) ? event : last,
+    null,
+  );
+}
+
+function phaseAt(state: RoomState, event: RoomEvent | null, now: number): RoomPhase {
+  if (state !== "open" || event === null || now >= event.endsAt) return state;
+  return now < event.startsAt ? "pre-queue" : "event";
+}
+
+/** The room of a canonical path: the one with the longest pattern; null where none has it or its bypass does. */
+export function roomOf(rooms: readonly RoomPolicy[], path: string): RoomPolicy | null {
+  let found: RoomPolicy | null = null;
+  let length = -1;
+  for (const room of rooms) {
+    for (const pattern of room.paths) {
+      if (pattern.text.length > length && matches(pattern, path)) {
+        found = room;
+        length = pattern.text.length;
+      }
+    }
+  }
+  return found?.bypass.some((pattern) => matches(pattern, path)) ? null : found;
+}
+
+function matches(pattern: PathPattern, path: string): boolean {
+  return pattern.prefix ? path.startsWith(pattern.text) : path === pattern.text;
+}

@@ -1,0 +1,98 @@
+/**
+ * A ticket is a place in line, a pass a way in. Both are signed cookies: issuing
+ * and reading them needs no object, and nothing that fails at the edge loses one.
+ */
+import { sign, type TicketKeys, toBase64Url, verify } from "./signing.ts";
+
+export interface Ticket {
+  readonly room: string;
+  readonly epoch: string;
+  /** 96 random bits, base64url. */
+  readonly id: string;
+  /** ms; the order of the line. */
+  readonly issuedAt: number;
+  /** ms; the next poll that counts. */
+  readonly dueAt: number;
+  /** ms; the turn as last promised to the visitor, so that it does not creep. 0: none was. */
+  readonly promisedAt: number;
+  /** The place the alive histogram has the ticket at; see `Delta`. */
+  readonly bin: number;
+}
+
+export interface Pass {
+  readonly room: string;
+  readonly epoch: string;
+  /** The ticket's id. */
+  readonly id: string;
+  readonly admittedAt: number;
+  readonly expiresAt: number;
+  /** A gate's pass is renewed by its gate only; one that an isolate gave in an open room, by any. */
+  readonly by: "gate" | "isolate";
+}
+
+/** Why a cookie is not (any more) a place in line; visitors are told. */
+export type TicketFault = "not-ours" | "other-epoch" | "left-too-long" | "spent";
+
+export function newTicketId(): string {
+  return toBase64Url(crypto.getRandomValues(new Uint8Array(12)));
+}
+
+export function writeTicket(keys: TicketKeys, ticket: Ticket): Promise<string> {
+  const times = [ticket.issuedAt, ticket.dueAt, ticket.promisedAt, ticket.bin + 1].map(base36);
+  return sign(keys, ["t", ticket.room, ticket.epoch, ticket.id, ...times].join("."));
+}
+
+/** Reads a ticket cookie of `room` in `epoch`. */
+export async function readTicket(
+  keys: TicketKeys,
+  value: string,
+  expected: { readonly room: string; readonly epoch: string; readonly returnWithinMs: number },
+  now: number,
+): Promise<Ticket | TicketFault> {
+  const fields = await verify(keys, value);
+  if (fields === null || fields.length !== 8) return "not-ours";
+  const [kind = "", room = "", epoch = "", id = "", ...times] = fields;
+  const [issuedAt = 0, dueAt = 0, promisedAt = 0, bin = 0] = times.map(fromBase36);
+  if (kind !== "t" || room !== expected.room) return "not-ours";
+  if (epoch !== expected.epoch) return "other-epoch";
+  if (now > dueAt + expected.returnWithinMs) return "left-too-long";
+  return { room, epoch, id, issuedAt, dueAt, promisedAt, bin: bin - 1 };
+}
+
+export function writePass(keys: TicketKeys, pass: Pass): Promise<string> {
+  const times = [pass.admittedAt, pass.expiresAt].map(base36);
+  return sign(keys, [pass.by === "gate" ? "p" : "f", pass.room, pass.epoch, pass.id, ...times].join("."));
+}
+
+/** Reads a pass cookie; null where it is not ours, of another room or epoch. Expiry is the caller's to judge. */
+export async function readPass(
+  keys: TicketKeys,
+  value: string,
+  expected: { readonly room: string; readonly epoch: string },
+): Promise<Pass | null> {
+  const fields = await verify(keys, value);
+  if (fields === null || fields.length !== 6) return null;
+  const [kind = "", room = "", epoch = "", id = "", admitted = "", expires = ""] = fields;
+  if ((kind !== "p" && kind !== "f") || room !== expected.room || epoch !== expected.epoch) return null;
+  const by = kind === "p" ? "gate" : "isolate";
+  return { room, epoch, id, admittedAt: fromBase36(admitted), expiresAt: fromBase36(expires), by };
+}
+
+/**
+ * The pass after a request at `now`: prolonged once half of its idle time is over,
+ * never beyond `maxMs` after admission. null: nothing to renew.
+ */
+export function renewedPass(pass: Pass, idleMs: number, maxMs: number, now: number): Pass | null {
+  const expiresAt = Math.min(now + idleMs, pass.admittedAt + maxMs);
+  const worthIt = pass.expiresAt - now < idleMs / 2 && expiresAt > pass.expiresAt;
+  return worthIt ? { ...pass, expiresAt } : null;
+}
+
+function base36(time: number): string {
+  return Math.max(0, Math.round(time)).toString(36);
+}
+
+function fromBase36(text: string): number {
+  const time = Number.parseInt(text, 36);
+  return Number.isSafeInteger(time) ? time : 0;
+}
