@@ -13,7 +13,7 @@ export type {
   BudgetReason,
   Uncounted,
 } from "./verdict.ts";
-export { NO_OVERRIDES } from "./verdict.ts";
+export { NO_OVERRIDES, PASS } from "./verdict.ts";
 export type { SentinelPackage, PackageRate } from "./package.ts";
 export { createSentinel, type Sentinel } from "./sentinel.ts";
 export type { RateKey } from "./rates.ts";

@@ -50,7 +50,7 @@ function partOf({ from, name }: RateKeyPart, { target, headers, clientIp }: Head
       return headers.find(([header]) => header.toLowerCase() === name)?.[1] ?? "";
     case "cookie":
       return cookie(headers, name);
-    case "arg": {
+    default: {
       const query = target.indexOf("?");
       for (const [arg, value] of query < 0 ? [] : formPairs(target.slice(query + 1)))
         if (arg === name) return value;

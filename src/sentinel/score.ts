@@ -20,7 +20,7 @@ export function score({ pkg, findings, scope, budget, mode, work }: Scored): Ver
   let watched = 0;
   let blocks = budget !== null;
   const matches: RuleMatch[] = [];
-  for (const { rule, where, text } of [...findings].sort((a, b) => a.rule.index - b.rule.index)) {
+  for (const { rule, where, text } of findings.toSorted((a, b) => a.rule.index - b.rule.index)) {
     const { source } = rule;
     const uncounted = scope.uncounted(rule);
     watched += source.score;

@@ -86,8 +86,7 @@ function compileOperator(source: OperatorSource, context: ConditionContext): Com
   const { builder, rule, locate } = context;
   const inner = typeof source === "object" && "not" in source ? source["not"] : source;
   const negate = inner !== source;
-  const [name = "", argument] =
-    typeof inner === "string" ? [inner] : (Object.entries(inner as Record<string, unknown>)[0] ?? []);
+  const [name, argument] = operatorParts(inner);
   const at = locate(["operator"]);
   switch (OPERATORS.get(name)?.argument) {
     case "none":
@@ -103,10 +102,10 @@ function compileOperator(source: OperatorSource, context: ConditionContext): Com
         : { operator: { name, negate, expression: found.index }, literals: found.literals };
     }
     case "list": {
-      const entries = expandList(argument as string | string[], context, at);
+      const entries = expandList([argument].flat().map(String), context, at);
       return entries === undefined ? undefined : listOperator(name, negate, entries, context, at);
     }
-    case undefined:
+    default:
       builder.fault(
         at,
         `${rule}: unknown operator ${name}`,
@@ -114,6 +113,12 @@ function compileOperator(source: OperatorSource, context: ConditionContext): Com
       );
       return undefined;
   }
+}
+
+function operatorParts(source: unknown): [string, unknown] {
+  if (typeof source === "string") return [source, undefined];
+  const [entry] = Object.entries<unknown>(Object(source));
+  return entry ?? ["", undefined];
 }
 
 function listOperator(
@@ -168,11 +173,10 @@ function expandMacros(
 
 /** `$name`, `file:name.txt` or the entries themselves, as byte strings. */
 function expandList(
-  argument: string | string[],
+  given: readonly string[],
   { builder, file, dataDir, rule }: ConditionContext,
   at: Located,
 ): readonly string[] | undefined {
-  const given = Array.isArray(argument) ? argument : [argument];
   const entries: string[] = [];
   for (const entry of given) {
     const list =

@@ -1,20 +1,23 @@
+import { z } from "zod";
 import type { SentinelPackage } from "../package.ts";
 import { createSentinel } from "../sentinel.ts";
 import { type InspectionRequest, NO_OVERRIDES, type Verdict } from "../verdict.ts";
 
+const entrySchema = z.object({
+  id: z.string(),
+  set: z.string(),
+  case: z.string().optional(),
+  method: z.string(),
+  path: z.string(),
+  headers: z.array(z.tuple([z.string(), z.string()])),
+  body_b64: z.string().default(""),
+  expect: z.enum(["block", "pass"]),
+  expect_ids: z.array(z.string()).optional(),
+  no_expect_ids: z.array(z.string()).optional(),
+});
+
 /** A line of a corpus: a request and what should become of it. */
-export interface CorpusEntry {
-  readonly id: string;
-  readonly set: string;
-  readonly case?: string;
-  readonly method: string;
-  readonly path: string;
-  readonly headers: readonly (readonly [string, string])[];
-  readonly body_b64: string;
-  readonly expect: "block" | "pass";
-  readonly expect_ids?: readonly string[];
-  readonly no_expect_ids?: readonly string[];
-}
+export type CorpusEntry = Readonly<z.output<typeof entrySchema>>;
 
 export interface SetScore {
   readonly set: string;
@@ -46,7 +49,7 @@ export async function scoreCorpus(
   let count = 0;
   for await (const line of lines) {
     if (line.trim() === "") continue;
-    const entry = JSON.parse(line) as CorpusEntry;
+    const entry = entrySchema.parse(JSON.parse(line));
     const began = performance.now();
     const verdict = await sentinel.inspectRequest(requestOf(entry), NO_OVERRIDES, Date.now());
     tally(sets, entry, verdict, performance.now() - began);

@@ -44,8 +44,8 @@ export function vetExpression(source: string, flags: string, cache: ProofCache):
 
 function parse(source: string): AST.Pattern | string {
   try {
-    new RegExp(source);
-    return new RegExpParser({ ecmaVersion: 2024 }).parsePattern(source);
+    const compiled = new RegExp(source);
+    return new RegExpParser({ ecmaVersion: 2024 }).parsePattern(compiled.source);
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -72,9 +72,7 @@ function requirement(element: AST.Element, fold: boolean): Requirement {
       return quantifier(element, fold);
     case "Assertion":
       return EMPTY;
-    case "CharacterSet":
-    case "Backreference":
-    case "ExpressionCharacterClass":
+    default:
       return UNKNOWN;
   }
 }

@@ -1,13 +1,21 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { z } from "zod";
+
+/** Bumped when the provers change. */
+const VERSION = 1;
+
+const proofSchema = z.discriminatedUnion("complexity", [
+  z.object({ complexity: z.literal("bounded"), steps: z.number() }),
+  z.object({ complexity: z.literal("linear") }),
+  z.object({ complexity: z.literal("polynomial"), degree: z.number(), attack: z.string() }),
+  z.object({ complexity: z.literal("exponential"), attack: z.string() }),
+  z.object({ complexity: z.literal("undecided") }),
+]);
+const stored = z.object({ version: z.literal(VERSION), proofs: z.record(z.string(), proofSchema) });
 
 /** What is known of an expression's time under backtracking. */
-export type Proof =
-  | { readonly complexity: "bounded"; readonly steps: number }
-  | { readonly complexity: "linear" }
-  | { readonly complexity: "polynomial"; readonly degree: number; readonly attack: string }
-  | { readonly complexity: "exponential"; readonly attack: string }
-  | { readonly complexity: "undecided" };
+export type Proof = Readonly<z.output<typeof proofSchema>>;
 
 /** Proofs take up to seconds each and never change: kept between runs. */
 export interface ProofCache {
@@ -15,9 +23,6 @@ export interface ProofCache {
   put(source: string, flags: string, proof: Proof): Proof;
   save(): void;
 }
-
-/** Bumped when the provers change. */
-const VERSION = 1;
 
 /** A file of proofs; one that cannot be read, or of another version, is begun anew. */
 export function proofCache(path: string): ProofCache {
@@ -46,11 +51,7 @@ export function proofCache(path: string): ProofCache {
 
 function load(path: string): Record<string, Proof> {
   try {
-    const stored = JSON.parse(readFileSync(path, "utf8")) as {
-      version: number;
-      proofs: Record<string, Proof>;
-    };
-    return stored.version === VERSION ? stored.proofs : {};
+    return stored.parse(JSON.parse(readFileSync(path, "utf8"))).proofs;
   } catch {
     return {};
   }

@@ -130,8 +130,16 @@ function compileRate(rate: RateSource): PackageRate {
 }
 
 function rateKey(text: string): RateKeyPart {
-  const [from = "ip", name = ""] = text.split(":");
-  return { from: from as RateKeyPart["from"], name: from === "header" ? name.toLowerCase() : name };
+  const [kind, name = ""] = text.split(":");
+  switch (kind) {
+    case "header":
+      return { from: "header", name: name.toLowerCase() };
+    case "cookie":
+    case "arg":
+      return { from: kind, name };
+    default:
+      return { from: "ip", name: "" };
+  }
 }
 
 function testsOf(

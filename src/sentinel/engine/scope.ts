@@ -59,7 +59,6 @@ export class Scopes {
       running,
       uncounted: (rule) => uncounted[rule.index] ?? null,
       excluded: (rule, collection, name) =>
-        active.length > 0 &&
         active.some((exclusion) => exclusion.applies(rule) && covers(exclusion, collection, name)),
     };
   }

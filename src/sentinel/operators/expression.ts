@@ -9,7 +9,7 @@ export function expressionMatcher(expression: PackageExpression): Matcher {
       return native(expression);
     case "short":
       return short(expression);
-    case "re2":
+    default:
       return linear(expression);
   }
 }

@@ -22,7 +22,7 @@ function holds(kind: Comparison, value: number, bound: number): boolean {
       return value >= bound;
     case "lt":
       return value < bound;
-    case "le":
+    default:
       return value <= bound;
   }
 }
