@@ -31,6 +31,11 @@ export interface Env {
   readonly ALERT_WEBHOOK?: string;
   /** One machine only (`serve`): authorities that stand for the blueprint's domain, comma-separated. */
   readonly LOCAL_AUTHORITIES?: string;
-  /** One machine only: `https` where the listener in front terminates TLS. */
+  /**
+   * Servers of the zones by number, where a binding reaches them (one machine):
+   * unlike `fetch` of their address, it keeps the store's domain as Host.
+   */
+  readonly [zone: `STOREFRONT_${number}` | `ARCHIVE_${number}`]: Fetcher | undefined;
+  /** One machine only: `https` where the listener in front terminates TLS, `plain` where there is no TLS at all. */
   readonly LOCAL_SCHEME?: string;
 }

@@ -20,7 +20,7 @@ export async function compilePolicy(sources: PolicySources): Promise<Policy> {
   const routes = compileRoutes(sources.rulesDir);
   const cache = compileCache(sources.rulesDir);
   const queue = compileQueue(sources.rulesDir);
-  const sentinel = await compileSentinel(sources.rulesDir);
+  const sentinel = compileSentinel(sources.rulesDir);
   const faults = [blueprint, routes, cache, queue, sentinel].flatMap((part) => part.faults);
   if (
     faults.length > 0 ||

@@ -1,0 +1,206 @@
+/** Wires the modules together, once an isolate and entry point. Bad bindings are an error of every request until they are mended. */
+import { Hono } from "hono";
+import { PurgeView, createCache } from "./cache/index.ts";
+import { type Control, type Snapshot, controlRoutes, createControl } from "./control/index.ts";
+import type { EdgeParts } from "./edge.ts";
+import type { Env } from "./env.ts";
+import { type Fabric, createFabric, fetchAccessKeys } from "./fabric/index.ts";
+import { type Zone, createGateway } from "./gateway/index.ts";
+import { parseCidr } from "./http/cidr.ts";
+import type { Operator } from "./http/operator.ts";
+import { type Insight, createInsight, insightRoutes } from "./insight/index.ts";
+import { type Policy, builtPolicy } from "./policy.ts";
+import { type Queue, createQueue, ticketKeys } from "./queue/index.ts";
+import {
+  type Sentinel,
+  type SentinelPackage,
+  type SentinelSettings,
+  createSentinel,
+} from "./sentinel/index.ts";
+import { type Settings, readSettings } from "./settings.ts";
+
+const apps = new WeakMap<Env, EdgeParts>();
+
+/** The wired edge of these bindings. @throws where a binding is missing or wrong */
+export function partsFor(env: Env): EdgeParts {
+  let parts = apps.get(env);
+  if (parts === undefined) apps.set(env, (parts = wire(env, builtPolicy())));
+  return parts;
+}
+
+const now = (): number => Date.now();
+const sleep = (ms: number): Promise<void> => scheduler.wait(ms);
+
+/** Objects that Insight's numbers are spread over, by site. */
+const INSIGHT_SHARDS = 8;
+/** Slower than this is bad for the latency objective, in ms. */
+const LATENCY_TARGETS = { byClass: { media: 1000, checkout: 1000 }, otherwise: 500 };
+/** The longest time that anything lives in the cache, and so a purge must be remembered. */
+const LONGEST_LIFETIME_MS = 365 * 86_400_000;
+
+function wire(env: Env, policy: Policy): EdgeParts {
+  const { blueprint } = policy;
+  const settings = readSettings(env, blueprint);
+  const insight = createInsight({
+    namespace: env.INSIGHT,
+    shards: INSIGHT_SHARDS,
+    retentionDays: blueprint.retentionDays,
+    latency: LATENCY_TARGETS,
+    clock: now,
+    sleep,
+    // oxlint-disable-next-line no-console -- one line a request is what Workers Logs and Logpush take
+    log: (line) => console.log(line),
+  });
+  const gateway = createGateway(
+    policy.routes,
+    {
+      storefront: zonesOf(env, "STOREFRONT", settings.storefront, policy),
+      archive: zonesOf(env, "ARCHIVE", settings.archive, policy),
+    },
+    { random: Math.random, observe: ({ kind, ...labels }) => insight.count(kind, labels) },
+  );
+  const control = createControl({
+    namespace: env.CONTROL,
+    cacheApi: caches.default,
+    builtin: { mode: settings.mode },
+    clock: now,
+    sleep,
+  });
+  const queue = createQueue(policy.queue, {
+    rooms: env.ROOM,
+    gates: env.GATE,
+    keys: ticketKeys(settings.ticketKeys),
+    cacheApi: caches.default,
+    secure: settings.redirectToHttps,
+  });
+  return {
+    blueprint,
+    authorities: settings.authorities,
+    scheme: settings.scheme,
+    redirectToHttps: settings.redirectToHttps,
+    gateway,
+    control,
+    fabric: fabricOf(settings, policy),
+    cache: createCache(policy.cache, {
+      cacheApi: caches.default,
+      host: blueprint.domain,
+      now,
+      random: Math.random,
+    }),
+    queue,
+    insight,
+    sentinel: sentinelsOf(policy, control, insight),
+    sentinelSettings: memoized((snapshot) => settingsOf(snapshot)),
+    purges: memoized((snapshot) => new PurgeView(snapshot.purges)),
+    operate: operatorOf(control, insight, queue, settings),
+    now,
+  };
+}
+
+/** An origin's zones: behind a binding where there is one, by their own address elsewhere. */
+function zonesOf(
+  env: Env,
+  prefix: "STOREFRONT" | "ARCHIVE",
+  urls: readonly URL[],
+  { blueprint }: Policy,
+): Zone[] {
+  return urls.map((url, index) => {
+    const binding = env[`${prefix}_${index}`];
+    const name = `${prefix.toLowerCase()}-${index}`;
+    if (binding === undefined) {
+      return { name, origin: url.origin, base: url.origin, fetch: (target, init) => fetch(target, init) };
+    }
+    const base = `${url.protocol}//${blueprint.domain}`;
+    return { name, origin: url.origin, base, fetch: (target, init) => binding.fetch(target, init) };
+  });
+}
+
+function fabricOf(settings: Settings, { blueprint }: Policy): Fabric {
+  const { access, adminToken, fabricOnly } = settings;
+  return createFabric({
+    adminToken,
+    access: access === null ? null : { ...access, fetchKeys: () => fetchAccessKeys(access.issuer) },
+    cidr: fabricOnly ? parseCidr(blueprint.fabricCidr) : null,
+  });
+}
+
+/** Derives something from a snapshot, again only when the part it is derived from changes: snapshots keep their identity until then. */
+function memoized<T>(derive: (snapshot: Snapshot) => T): (snapshot: Snapshot) => T {
+  let last: { readonly snapshot: Snapshot; readonly value: T } | null = null;
+  return (snapshot) => {
+    if (last?.snapshot !== snapshot) last = { snapshot, value: derive(snapshot) };
+    return last.value;
+  };
+}
+
+function settingsOf({ overrides }: Snapshot): SentinelSettings {
+  const rules = overrides.flatMap(({ rule, action }) => (rule === null ? [] : [[rule, action] as const]));
+  const paths = overrides.flatMap(({ path, action }) => (path === null ? [] : [{ path, mode: action }]));
+  return { rules: Object.fromEntries(rules), paths };
+}
+
+/**
+ * The engine for a snapshot: the built-in rules, or a package published since.
+ * Fails to the rules in force before, and says so: a package that cannot be
+ * loaded must not leave the store without rules.
+ */
+function sentinelsOf(policy: Policy, control: Control, insight: Insight): EdgeParts["sentinel"] {
+  const builtIn = createSentinel(policy.sentinel);
+  let current: { readonly version: string | null; readonly engine: Sentinel } = {
+    version: null,
+    engine: builtIn,
+  };
+  return async ({ rules }) => {
+    if (rules === current.version) return current.engine;
+    if (rules === null) {
+      current = { version: null, engine: builtIn };
+      return builtIn;
+    }
+    try {
+      const content = await control.rulesPackage(rules);
+      if (content === null) throw new Error(`there is no rules package ${rules}`);
+      current = { version: rules, engine: hydrate(content) };
+    } catch (error) {
+      insight.count("rules-not-loaded", { reason: String(error) });
+    }
+    return current.engine;
+  };
+}
+
+function hydrate(content: Uint8Array): Sentinel {
+  const pkg: SentinelPackage = JSON.parse(new TextDecoder().decode(content));
+  return createSentinel(pkg);
+}
+
+function operatorOf(
+  control: Control,
+  insight: Insight,
+  queue: Queue,
+  settings: Settings,
+): EdgeParts["operate"] {
+  const app = new Hono<{ Bindings: Operator }>();
+  app.route(
+    "/_edge/api",
+    controlRoutes({
+      control,
+      ownOrigins: settings.ownOrigins,
+      longestLifetimeMs: LONGEST_LIFETIME_MS,
+      rooms: queue.desk,
+      checkRules: (content) => Promise.resolve(packageFaults(content)),
+    }),
+  );
+  app.route("/_edge", insightRoutes({ insight }));
+  return async (request, access, life, waitUntil) => {
+    const operator: Operator = { actor: access.actor, requestId: life.requestId, now: life.start, waitUntil };
+    return app.fetch(request, operator);
+  };
+}
+
+function packageFaults(content: Uint8Array): string[] {
+  try {
+    hydrate(content);
+    return [];
+  } catch (error) {
+    return [error instanceof Error ? error.message : String(error)];
+  }
+}

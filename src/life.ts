@@ -1,0 +1,139 @@
+/** What the line remembers of one request, and what the record says of it in the end. */
+import type { Mode } from "./blueprint.ts";
+import type { Served } from "./cache/index.ts";
+import { type OriginReport, type Route, type Trace, traceOf } from "./gateway/index.ts";
+import type { CanonicalTarget } from "./http/canonical.ts";
+import type { EdgeError } from "./http/errors.ts";
+import { cookieValue } from "./http/headers.ts";
+import type { RequestEvent } from "./insight/index.ts";
+import type { GateOutcome } from "./queue/index.ts";
+import type { Verdict } from "./sentinel/index.ts";
+
+export interface Life {
+  readonly requestId: string;
+  /** Milliseconds since the epoch. */
+  readonly start: number;
+  readonly clientIp: string;
+  /** The platform's site that serves, `local` on one machine. */
+  readonly site: string;
+  readonly protocol: string;
+  /** A crawler that the platform has verified. */
+  readonly verifiedBot: boolean;
+  readonly trace: Trace;
+  target: CanonicalTarget;
+  route: Route;
+  sentinel: { readonly verdict: Verdict; readonly mode: Mode | "off"; readonly failed: boolean } | null;
+  queue: GateOutcome | null;
+  cache: Served | null;
+  origin: (OriginReport & { readonly target: string }) | null;
+  error: EdgeError | null;
+}
+
+const NO_ROUTE: Route = { kind: "storefront", class: "none", deadlineMs: 0, tryMs: 0 };
+
+export function beginLife(request: Request, target: CanonicalTarget, now: number): Life {
+  const { cf, headers } = request;
+  return {
+    requestId: crypto.randomUUID(),
+    start: now,
+    // The platform sets this header over whatever the client sent; on one machine nobody does.
+    clientIp: headers.get("cf-connecting-ip") ?? "127.0.0.1",
+    site: textOf(cf?.["colo"]) ?? "local",
+    protocol: textOf(cf?.["httpProtocol"]) ?? "HTTP/1.1",
+    verifiedBot: isVerifiedBot(cf?.["botManagement"]),
+    trace: traceOf(headers),
+    target,
+    route: NO_ROUTE,
+    sentinel: null,
+    queue: null,
+    cache: null,
+    origin: null,
+    error: null,
+  };
+}
+
+function isVerifiedBot(management: unknown): boolean {
+  return (
+    typeof management === "object" &&
+    management !== null &&
+    "verifiedBot" in management &&
+    management.verifiedBot === true
+  );
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+/** `X-Sentinel`: verdict, score, mode and the rules that counted, by id. */
+export function sentinelField(life: Life): string {
+  const { sentinel } = life;
+  if (sentinel === null) return "verdict=none; score=0; mode=none; matched=";
+  const { verdict, mode } = sentinel;
+  const matched = verdict.matches.filter(({ uncounted }) => uncounted === null).map(({ rule }) => rule);
+  return `verdict=${verdict.outcome}; score=${verdict.score}; mode=${mode}; matched=${matched.join(",")}`;
+}
+
+/** `Server-Timing`; workerd's clock only moves at I/O, so that CPU time is not in it. */
+export function timingField(life: Life, now: number): string {
+  const origin = life.origin === null ? "" : `, origin;dur=${life.origin.ms};desc="${life.origin.zone}"`;
+  return `edge;dur=${now - life.start}${origin}`;
+}
+
+/** The wide event of a request that has its answer. */
+export function eventOf(life: Life, request: Request, response: Response, now: number): RequestEvent {
+  const { sentinel, cache, queue, origin, error, route, target } = life;
+  const length = response.headers.get("content-length");
+  return {
+    requestId: life.requestId,
+    time: life.start,
+    method: request.method,
+    path: target.path,
+    query: target.query,
+    route: { kind: route === NO_ROUTE ? "none" : route.kind, class: route.class },
+    status: response.status,
+    durationMs: now - life.start,
+    sentinel:
+      sentinel === null
+        ? null
+        : {
+            outcome: sentinel.verdict.outcome,
+            mode: sentinel.mode,
+            score: sentinel.verdict.score,
+            matches: sentinel.verdict.matches.map(({ rule, class: className, uncounted, where }) => ({
+              rule,
+              class: className,
+              uncounted,
+              where,
+            })),
+            budget: sentinel.verdict.budget,
+            failed: sentinel.failed,
+          },
+    cache: cache === null ? null : { outcome: cache.outcome, reason: cache.reason ?? null },
+    queue: queueRecord(queue),
+    origin:
+      origin === null
+        ? null
+        : { target: origin.target, zone: origin.zone, tries: origin.tries, durationMs: origin.ms },
+    error:
+      error === null
+        ? null
+        : {
+            code: error.code,
+            source: error.source,
+            cause: error.cause === undefined ? null : String(error.cause),
+          },
+    client: {
+      country: textOf(request.cf?.["country"]),
+      asn: typeof request.cf?.["asn"] === "number" ? request.cf["asn"] : null,
+      known: cookieValue(request.headers, "sid") !== null,
+    },
+    bytes: length === null ? null : Number(length),
+  };
+}
+
+function queueRecord(queue: GateOutcome | null): RequestEvent["queue"] {
+  if (queue === null || queue.room === null) return null;
+  const estimateMs = queue.kind === "queued" ? queue.expectedWaitMs : null;
+  return { room: queue.room, outcome: queue.kind, waitedMs: null, estimateMs };
+}
