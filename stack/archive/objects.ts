@@ -99,7 +99,7 @@ function index(): Map<string, Maker> {
 }
 
 async function encode(product: SeedProduct, width: number, format: ImageFormat): Promise<Buffer> {
-  const image = sharp(Buffer.from(composition(product)), { density: (72 * width) / 800 }).resize(
+  const image = sharp(Buffer.from(composition(product.slug)), { density: (72 * width) / 800 }).resize(
     width,
     width,
   );

@@ -23,7 +23,7 @@ const hashes = new Map<string, string>();
 
 /** Path of a product's picture, e.g. `/media/products/alba-desk-lamp-640-1f0c9a2b4d.webp`. */
 export function imagePath(subject: MediaSubject, width: number, format: ImageFormat): string {
-  return `/media/products/${subject.slug}-${width}-${hashOf(subject.slug, () => composition(subject))}.${format}`;
+  return `/media/products/${subject.slug}-${width}-${hashOf(subject.slug, () => composition(subject.slug))}.${format}`;
 }
 
 /** Path of a product's data sheet, e.g. `/media/docs/alba-desk-lamp-8d0e21c3ff.pdf`. */
