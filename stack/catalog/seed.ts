@@ -129,7 +129,9 @@ export function products(): SeedProduct[] {
   const kinds = Object.entries(KINDS).flatMap(([category, list]) =>
     list.map(([kind, price, benefit], position) => ({ category, kind, price, benefit, position })),
   );
-  return LINES.flatMap((line) => kinds.map((kind) => ({ line, ...kind }))).map((entry, index) => {
+  return LINES.flatMap((_, turn) =>
+    kinds.map((kind, place) => ({ ...kind, line: lineAt(turn + place) })),
+  ).map((entry, index) => {
     const { line, kind, category, benefit } = entry;
     const name = `${line.name} ${kind}`;
     const priceCents = Math.round((entry.price * line.factor) / 100) * 100 - 5;
@@ -146,4 +148,11 @@ export function products(): SeedProduct[] {
       stock: onSale ? SALE_STOCK : 15 + ((index * 37) % 120),
     };
   });
+}
+
+/** The lines in turn, so that neighbours in the catalog differ in colour. */
+function lineAt(place: number): Line {
+  const line = LINES[place % LINES.length];
+  if (line === undefined) throw new Error("there are no lines");
+  return line;
 }

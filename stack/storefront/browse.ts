@@ -140,7 +140,7 @@ function home(featured: readonly Product[], sale: readonly Product[]): Markup {
           <a class="button" href="/catalog">See the catalog</a> <a href="/sale">Flash sale</a>
         </p>
       </div>
-      ${lead === undefined ? "" : picture(lead, "(min-width: 60rem) 30rem, 100vw", true)}
+      ${lead === undefined ? "" : picture(lead, "(min-width: 48rem) 34rem, 100vw", true)}
     </section>
     <section aria-labelledby="rooms">
       <h2 id="rooms">By room</h2>
@@ -153,7 +153,7 @@ function home(featured: readonly Product[], sale: readonly Product[]): Markup {
       ${grid(sale.slice(0, 4))}
     </section>
     <section aria-labelledby="new">
-      <h2 id="new">New in the Alba line</h2>
+      <h2 id="new">New this week</h2>
       ${grid(featured.slice(0, 8))}
     </section>`;
 }
@@ -205,7 +205,7 @@ function productBody(product: Product, similar: readonly Product[], include: Inc
       <a href="/catalog?category=${product.category}">${label(product.category)}</a>
     </nav>
     <article class="product">
-      <div class="art">${picture(product, "(min-width: 60rem) 36rem, 100vw", true)}</div>
+      <div class="art">${picture(product, "(min-width: 48rem) 34rem, 100vw", true)}</div>
       <div>
         <h1>${product.name}</h1>
         <p class="lead">${product.summary}</p>

@@ -93,7 +93,7 @@ export function grid(products: readonly Product[]): Markup {
       (product) =>
         html`<li class="card">
           <a href="/product/${product.slug}">
-            ${picture(product, "(min-width: 60rem) 16rem, (min-width: 40rem) 33vw, 50vw")}
+            ${picture(product, "(min-width: 72rem) 16rem, (min-width: 48rem) 24vw, 46vw")}
             <span class="name">${product.name}</span>
             <span class="row">${price(product)}</span>
           </a>
