@@ -4,7 +4,7 @@ import type { CacheClass } from "./compiled.ts";
 import type { StoredHead } from "./stored.ts";
 
 /** RFC 9110 section 15.1: statuses that may be stored without explicit freshness. 206 needs range storage, which there is none. */
-const HEURISTIC_STATUSES = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]);
+export const HEURISTIC_STATUSES = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]);
 const NEGATIVE_STATUSES = new Set([404, 410]);
 const HEURISTIC_SHARE = 0.1;
 const HEURISTIC_MAX = 86_400;

@@ -12,10 +12,6 @@ export interface BodySource {
 
 /** Stays in a 304 (RFC 9110 section 15.4.5), with the rest of what a client may freshen its copy by. */
 const OMITTED_IN_304 = new Set(["content-length", "content-encoding", "content-range", "content-type"]);
-/** Of the page's template, and wrong for what is composed from it. */
-const OF_TEMPLATE = ["etag", "last-modified", "expires", "content-length", "accept-ranges"];
-/** What clients may keep of a composed page: fragments of it are private. */
-const COMPOSED_CACHE_CONTROL = "private, no-cache";
 const NULL_BODY = new Set([101, 204, 205, 304]);
 
 /**
@@ -35,7 +31,7 @@ export function respond(
   // RFC 9111 section 5.1: Age says that a cache answered, or how old what came through already was.
   if (status.hit || age > 0) headers.set("age", String(age));
   headers.append("cache-status", cacheStatusField(status));
-  if (head.fragments) return composable(request, head, body, headers);
+  if (head.fragments) return entire(request, head, body, headers);
   if (notModified(head, request.headers, now)) {
     for (const name of OMITTED_IN_304) headers.delete(name);
     return new Response(null, { status: 304, headers });
@@ -51,12 +47,6 @@ export function respond(
     return new Response(null, { status: 416, headers });
   }
   return partial(body, range, headers, body.length);
-}
-
-function composable(request: Request, head: StoredHead, body: BodySource, headers: Headers): Response {
-  for (const name of OF_TEMPLATE) headers.delete(name);
-  headers.set("cache-control", COMPOSED_CACHE_CONTROL);
-  return new Response(request.method === "HEAD" ? null : body.whole(), { status: head.status, headers });
 }
 
 function entire(request: Request, head: StoredHead, body: BodySource, headers: Headers): Response {

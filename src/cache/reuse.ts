@@ -35,6 +35,6 @@ export function reuseOf(head: StoredHead, asked: Directives, purged: PurgeState,
 
 /** RFC 5861 section 4: whether the stored response may stand in for an origin that fails. */
 export function standsInForError(head: StoredHead, purged: PurgeState, now: number): boolean {
-  if (purged === "hard" || head.noCache || head.mustRevalidate) return false;
+  if (purged === "hard" || head.noCache || head.mustRevalidate || head.status >= 500) return false;
   return currentAge(head, now) - head.lifetime < head.staleIfError;
 }

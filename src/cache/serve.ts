@@ -1,23 +1,16 @@
-import { type CacheOutcome, type CacheStatus, type Forwarded, cacheStatusField } from "./cache-status.ts";
+import type { CacheOutcome, CacheStatus, Forwarded } from "./cache-status.ts";
 import { type Classified, Classifier } from "./classify.ts";
-import { type Directives, asksForComposition, parseCacheControl } from "./directives.ts";
+import type { CompiledCachePolicy, FragmentRules } from "./compiled.ts";
+import { type Directives, parseCacheControl } from "./directives.ts";
 import { Fetches, type Landing, headOf, isFailure } from "./fetches.ts";
-import { withoutEdgeFields } from "./fields.ts";
 import type { FlightState } from "./flight.ts";
+import { composed } from "./fragments.ts";
 import { timeToLive } from "./freshness.ts";
 import { invalidatedBy } from "./invalidation.ts";
 import { keyOf } from "./key.ts";
-import { originHeaders, passingRequest } from "./origin-request.ts";
-import {
-  type BypassReason,
-  type CacheDependencies,
-  type CacheInput,
-  type FetchOrigin,
-  type Passage,
-  type Served,
-  originUrl,
-} from "./passage.ts";
-import type { CompiledCachePolicy, FragmentRules } from "./compiled.ts";
+import { originHeaders } from "./origin-request.ts";
+import type { BypassReason, CacheDependencies, CacheInput, FetchOrigin, Passage, Served } from "./passage.ts";
+import { bypass, direct, onlyIfCached, passed, served } from "./passing.ts";
 import { type PurgeState, PurgeView } from "./purge.ts";
 import { type BodySource, respond } from "./respond.ts";
 import { reuseOf, standsInForError } from "./reuse.ts";
@@ -40,9 +33,9 @@ const NO_DIRECTIVES: Directives = new Map();
  * the Cache API has already stored, not what is under way.
  */
 export class EdgeCache {
-  readonly fragments: FragmentRules;
   readonly memory: MemoryStore;
   readonly #classifier: Classifier;
+  readonly #fragmentRules: FragmentRules;
   readonly #now: () => number;
   readonly #shelf: Shelf;
   readonly #fetches: Fetches;
@@ -52,7 +45,7 @@ export class EdgeCache {
 
   constructor(policy: CompiledCachePolicy, dependencies: CacheDependencies) {
     const { now, random, cacheApi, host } = dependencies;
-    this.fragments = policy.fragments;
+    this.#fragmentRules = policy.fragments;
     this.memory = new MemoryStore(dependencies.memoryBytes ?? policy.memoryBytes);
     this.#classifier = new Classifier(policy);
     this.#now = now;
@@ -253,6 +246,30 @@ export class EdgeCache {
     input.waitUntil(refreshed);
   }
 
+  /**
+   * Puts the fragments into a page that `serve` gave out with `fragments` set;
+   * any other is returned as it is. Each include is a request of its own through
+   * the cache, in its own class, with the visitor's headers.
+   */
+  compose(page: Served, input: CacheInput, fetchOrigin: FetchOrigin): Served {
+    if (!page.fragments) return page;
+    const fetchFragment = async (url: URL, depth: number): Promise<Response> => {
+      const request = new Request(url, { headers: fragmentHeaders(input.request.headers) });
+      const fragment = await this.serve(
+        { ...input, request, path: url.pathname, query: url.search.slice(1) },
+        fetchOrigin,
+      );
+      return fragment.fragments ? composed(fragment.response, composition, depth) : fragment.response;
+    };
+    const composition = {
+      base: new URL(input.request.url),
+      rules: this.#fragmentRules,
+      fetchFragment,
+      left: this.#fragmentRules.count,
+    };
+    return { ...page, response: composed(page.response, composition, 0), fragments: false };
+  }
+
   /** RFC 9111 section 4.4: an unsafe request that the origin took makes what is stored for its URL invalid. */
   async #unsafe(input: CacheInput, fetchOrigin: FetchOrigin, classified: Classified): Promise<Served> {
     const answer = await bypass(input, fetchOrigin, classified, "method", "method");
@@ -268,77 +285,21 @@ export class EdgeCache {
   }
 }
 
-/** Asks the origin with the client's method and range, and stores nothing. */
-async function direct(passage: Passage, reason: "range" | "head", why: Forwarded): Promise<Served> {
-  const { request } = passage.input;
-  const headers = new Headers(passage.headers());
-  for (const name of ["range", "if-range"]) {
-    const value = request.headers.get(name);
-    if (value !== null) headers.set(name, value);
+/** What an include inherits of the visitor: not what concerns the page's own body. */
+function fragmentHeaders(visitor: Headers): Headers {
+  const headers = new Headers(visitor);
+  for (const name of [
+    "range",
+    "if-range",
+    "if-none-match",
+    "if-modified-since",
+    "if-match",
+    "if-unmodified-since",
+    "content-length",
+  ]) {
+    headers.delete(name);
   }
-  const response = await passage.fetchOrigin(
-    new Request(originUrl(request, passage.key), { method: request.method, headers, redirect: "manual" }),
-  );
-  const status: CacheStatus = { hit: false, forwarded: why, forwardStatus: response.status, detail: reason };
-  return passed(passage, response, status, "pass", reason);
-}
-
-/** The origin's answer as it is, past the cache. */
-async function bypass(
-  input: CacheInput,
-  fetchOrigin: FetchOrigin,
-  classified: Classified,
-  reason: BypassReason,
-  forwarded: Forwarded = "bypass",
-): Promise<Served> {
-  const response = await fetchOrigin(passingRequest(input.request, classified.fragments));
-  const common = { outcome: "bypass", className: classified.name, reason, invalidated: [] } as const;
-  // A WebSocket's answer is not rebuilt: its socket would be lost.
-  if (response.status === 101) return { ...common, response, fragments: false };
-  const fragments = classified.fragments && asksForComposition(response.headers);
-  const headers = withoutEdgeFields(response.headers);
-  headers.append("cache-status", cacheStatusField({ hit: false, forwarded, detail: reason }));
-  return { ...common, response: rebuilt(response, headers), fragments };
-}
-
-/** The origin's answer to a request of a cacheable class that is not stored. */
-function passed(
-  passage: Passage,
-  response: Response,
-  status: CacheStatus,
-  outcome: CacheOutcome,
-  reason: Served["reason"],
-): Served {
-  const { rules, input } = passage;
-  const fragments = rules.fragments && asksForComposition(response.headers);
-  const headers = withoutEdgeFields(response.headers);
-  // The origin saw no cookie, so its new session must not replace the client's.
-  if (input.request.headers.has("cookie")) headers.delete("set-cookie");
-  headers.append("cache-status", cacheStatusField(status));
-  return {
-    response: rebuilt(response, headers),
-    outcome,
-    className: rules.name,
-    reason,
-    fragments,
-    invalidated: [],
-  };
-}
-
-function rebuilt(response: Response, headers: Headers): Response {
-  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
-}
-
-function served(passage: Passage, response: Response, outcome: CacheOutcome, fragments: boolean): Served {
-  return { response, outcome, className: passage.rules.name, reason: undefined, fragments, invalidated: [] };
-}
-
-function onlyIfCached(passage: Passage): Served {
-  const headers = {
-    "cache-status": cacheStatusField({ hit: false, detail: "only-if-cached" }),
-    "cache-control": "no-store",
-  };
-  return served(passage, new Response(null, { status: 504, headers }), "only-if-cached", false);
+  return headers;
 }
 
 function variantMatches(head: StoredHead, passage: Passage): boolean {

@@ -1,5 +1,5 @@
 import { type Directives, asksForComposition, deltaSeconds, responseDirectives } from "./directives.ts";
-import { type Lifetime, freshnessLifetime, initialAge } from "./freshness.ts";
+import { HEURISTIC_STATUSES, type Lifetime, freshnessLifetime, initialAge } from "./freshness.ts";
 import { storedFields } from "./fields.ts";
 import type { CacheClass } from "./compiled.ts";
 import type { StoredHead } from "./stored.ts";
@@ -57,7 +57,7 @@ export function headToStore(
   if (vary === undefined) return "vary";
   const lifetime = freshnessLifetime(response.status, response.headers, said, rules, exchange.responseTime);
   const head = headOf(response, exchange, rules, said.directives, lifetime, vary);
-  return isOfUse(head) ? head : "no-freshness";
+  return isOfUse(head, lifetime) ? head : "no-freshness";
 }
 
 function refusalOf(
@@ -135,7 +135,9 @@ function window(directives: Directives, name: string, closed: boolean, fallback:
   return Number.isNaN(seconds) ? 0 : seconds;
 }
 
-function isOfUse(head: StoredHead): boolean {
+/** RFC 9111 section 3, last condition; and what could neither be served nor confirmed is not worth its place. */
+function isOfUse(head: StoredHead, lifetime: Lifetime): boolean {
+  if (lifetime.source === "none" && !HEURISTIC_STATUSES.has(head.status)) return false;
   const validated = head.headers.some(([name]) => name === "etag" || name === "last-modified");
   return validated || (head.lifetime > 0 && !head.noCache);
 }

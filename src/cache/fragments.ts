@@ -1,0 +1,152 @@
+import { EsiScanner, type Include, type Text } from "./esi.ts";
+import type { FragmentRules } from "./compiled.ts";
+
+/** Fetches what an include names, as its own request through the cache. Throws where there is nothing to be had. */
+export type FetchFragment = (url: URL, depth: number) => Promise<Response>;
+
+/** Of the template, and wrong for what is composed from it. */
+const OF_TEMPLATE = ["etag", "last-modified", "expires", "content-length", "accept-ranges"];
+const MAX_FRAGMENT = 1_048_576;
+/** Text that may be read ahead of a fragment that is waited for. */
+const READ_AHEAD = 262_144;
+const NOTHING = new Uint8Array();
+
+/** Counted over a page with all its fragments' fragments. */
+export interface Composition {
+  readonly base: URL;
+  readonly rules: FragmentRules;
+  readonly fetchFragment: FetchFragment;
+  left: number;
+}
+
+/**
+ * The page with its fragments in place, streamed: text goes out as it comes,
+ * fragments are fetched side by side and put in in order. A fragment that is
+ * slow, broken, too large, too deep or elsewhere leaves its `alt`, else nothing;
+ * never an error in the page.
+ */
+export function composed(page: Response, composition: Composition, depth: number): Response {
+  const headers = new Headers(page.headers);
+  for (const name of OF_TEMPLATE) headers.delete(name);
+  // Fragments may be one visitor's; no shared cache but this one knows which.
+  if (!headers.get("cache-control")?.includes("no-store")) headers.set("cache-control", "private, no-cache");
+  const body = page.body === null ? null : composedBody(page.body, composition, depth);
+  return new Response(body, { status: page.status, statusText: page.statusText, headers });
+}
+
+/** What the page is made of, in order. */
+type Part = Text | { readonly kind: "fragment"; readonly coming: Promise<Uint8Array> };
+
+function composedBody(
+  template: ReadableStream<Uint8Array>,
+  composition: Composition,
+  depth: number,
+): ReadableStream<Uint8Array> {
+  const reader = template.getReader();
+  const scanner = new EsiScanner();
+  const queue: Part[] = [];
+  let ended = false;
+  let held = 0;
+  let reading: Promise<undefined> | undefined;
+
+  const readOn = async (): Promise<undefined> => {
+    const { done, value } = await reader.read();
+    ended = done;
+    for (const piece of done ? scanner.end() : scanner.push(value)) {
+      if (piece.kind === "text") held += piece.bytes.byteLength;
+      queue.push(
+        piece.kind === "text" ? piece : { kind: "fragment", coming: fragmentOf(piece, composition, depth) },
+      );
+    }
+    reading = undefined;
+    return undefined;
+  };
+  /** One reading at a time, that any number may wait for. */
+  const readingOn = async (): Promise<undefined> => (reading ??= readOn());
+
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        for (;;) {
+          const [next] = queue;
+          if (next === undefined) {
+            if (ended) return controller.close();
+            await readingOn();
+            continue;
+          }
+          // While a fragment is waited for the page is read on, so that those behind it are under way.
+          const bytes =
+            next.kind === "text"
+              ? next.bytes
+              : await Promise.race(ended || held >= READ_AHEAD ? [next.coming] : [next.coming, readingOn()]);
+          if (bytes === undefined) continue;
+          queue.splice(0, 1);
+          if (next.kind === "text") held -= bytes.byteLength;
+          if (bytes.byteLength > 0) return controller.enqueue(bytes);
+        }
+      },
+      async cancel(reason) {
+        await reader.cancel(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** The bytes that stand for an include; never rejects. */
+async function fragmentOf(include: Include, composition: Composition, depth: number): Promise<Uint8Array> {
+  const { deadline } = composition.rules;
+  const { src, alt } = include;
+  const first = await within(alt === undefined ? deadline : deadline / 2, bytesOf(src, composition, depth));
+  if (first !== undefined || alt === undefined) return first ?? NOTHING;
+  return (await within(deadline / 2, bytesOf(alt, composition, depth))) ?? NOTHING;
+}
+
+async function within(ms: number, work: Promise<Uint8Array>): Promise<Uint8Array | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(late.resolve, ms, undefined);
+  try {
+    return await Promise.race([work, late.promise]);
+  } catch {
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function bytesOf(source: string, composition: Composition, depth: number): Promise<Uint8Array> {
+  const { base, rules, fetchFragment } = composition;
+  const url = URL.parse(source, base.href);
+  if (
+    url === null ||
+    url.origin !== base.origin ||
+    !rules.prefixes.some((prefix) => url.pathname.startsWith(prefix))
+  ) {
+    throw new Error("a fragment from elsewhere");
+  }
+  if (depth >= rules.depth || composition.left <= 0) throw new Error("too many fragments, or too deep");
+  composition.left--;
+  const response = await fetchFragment(url, depth + 1);
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    throw new Error(`the fragment answered ${response.status}`);
+  }
+  return collected(response);
+}
+
+async function collected(response: Response): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.byteLength;
+    if (length > MAX_FRAGMENT) throw new Error("the fragment is too large");
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return bytes;
+}
