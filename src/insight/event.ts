@@ -19,6 +19,8 @@ export interface SentinelRecord {
     readonly uncounted: string | null;
     /** Where it matched, as rules write it: `args:q`. */
     readonly where: string;
+    /** What matched, masked. */
+    readonly excerpt?: string;
   }[];
   /** The budget that the request exceeded. */
   readonly budget: string | null;

@@ -2,6 +2,9 @@ import { logLine, type RequestEvent } from "./event.ts";
 import { measure, type LatencyTargets } from "./measure.ts";
 import type { Labels, Sample } from "./series.ts";
 import { createShards, type Shards } from "./shards.ts";
+import { sightingsIn, type Sighting } from "./sightings.ts";
+import { firingOf } from "./alerts.ts";
+import { evaluateObjectives, windowNames, WINDOWS, type ObjectiveStatus } from "./slo.ts";
 import { createTally } from "./tally.ts";
 
 export interface InsightOptions {
@@ -10,6 +13,9 @@ export interface InsightOptions {
   readonly shards: number;
   readonly retentionDays: number;
   readonly latency: LatencyTargets;
+  /** Whether burning budgets are alerts, and where these are posted; null keeps them to the console. */
+  readonly alerts: boolean;
+  readonly webhook: string | null;
   readonly clock: () => number;
   /** Waits some milliseconds; `scheduler.wait` but for tests. */
   readonly sleep: (ms: number) => Promise<unknown>;
@@ -32,12 +38,20 @@ export interface Insight {
   /** What this isolate has counted and not reported yet. */
   unreported(): Sample[];
   readonly shards: Shards;
+  /** Every objective that has events, as of now. */
+  objectives(): Promise<ObjectiveStatus[]>;
+  /** Evaluates the objectives and tells of what burns, where that is due: at most once a minute, whoever asks. */
+  watch(): Promise<void>;
 }
 
 const FLUSH_MS = 1500;
 const FLUSH_EVENTS = 500;
 /** A flush that was promised by a request that was cut off is promised anew after this. */
 const FLUSH_LOST_MS = 5000;
+const WATCH_MS = 60_000;
+/** Sightings of one rule and of all that one flush carries. */
+const SIGHTINGS_PER_RULE = 2;
+const SIGHTINGS_PER_FLUSH = 40;
 
 export function createInsight(options: InsightOptions): Insight {
   const { clock, sleep, log, latency } = options;
@@ -45,26 +59,67 @@ export function createInsight(options: InsightOptions): Insight {
   const tally = createTally();
   let events = 0;
   let promisedAt = Number.NEGATIVE_INFINITY;
+  let watchedAt = Number.NEGATIVE_INFINITY;
+  let sightings: Sighting[] = [];
 
   async function flush(site: string): Promise<void> {
     promisedAt = Number.NEGATIVE_INFINITY;
     events = 0;
     const samples = tally.take();
+    const seen = sightings;
+    sightings = [];
     if (samples.length === 0) return;
     try {
-      await shards.add(site, samples, { days: options.retentionDays });
+      await shards.add(site, samples, seen, { days: options.retentionDays });
+      // Traffic is what makes alerts; where there is none, the schedule watches.
+      if (clock() - watchedAt >= WATCH_MS) await watch();
     } catch (error) {
       // Numbers are lost rather than requests held up; the log line of each request remains.
       log(JSON.stringify({ event: "insight-unreachable", series: samples.length, error: String(error) }));
     }
   }
 
+  async function objectives(): Promise<ObjectiveStatus[]> {
+    const now = clock();
+    const names = windowNames();
+    const sums = await shards.windows(
+      "edge_slo_events_total",
+      names.map((name) => now - WINDOWS[name]),
+    );
+    const of = (index: number): Iterable<Sample> => sums[index] ?? [];
+    return evaluateObjectives({
+      "5m": of(0),
+      "30m": of(1),
+      "1h": of(2),
+      "6h": of(3),
+      "3d": of(4),
+      "30d": of(5),
+    });
+  }
+
+  async function watch(): Promise<void> {
+    watchedAt = clock();
+    if (!options.alerts || !(await shards.desk.claimEvaluation())) return;
+    await shards.desk.alert(firingOf(await objectives()), options.webhook);
+  }
+
+  function sight(event: RequestEvent): void {
+    for (const sighting of sightingsIn(event)) {
+      if (sightings.length >= SIGHTINGS_PER_FLUSH) return;
+      const same = sightings.filter(({ rule }) => rule === sighting.rule).length;
+      if (same < SIGHTINGS_PER_RULE) sightings.push(sighting);
+    }
+  }
+
   return {
     shards,
+    objectives,
+    watch,
     record(event, { site, waitUntil }) {
       try {
         log(logLine(event));
         measure(tally, event, latency);
+        sight(event);
         events++;
         if (events >= FLUSH_EVENTS) waitUntil(flush(site));
         else if (clock() - promisedAt > FLUSH_LOST_MS) {

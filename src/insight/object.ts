@@ -4,19 +4,25 @@
  * written every WRITE_MS; a crash loses that much and no more.
  */
 import { DurableObject } from "cloudflare:workers";
+import type { OpenAlert, Firing } from "./alerts.ts";
+import type { Recommendation } from "./autoscale.ts";
+import { Desk, type DeskPort } from "./desk.ts";
 import type { Sample } from "./series.ts";
+import { SIGHTING_TABLES, keepSightings, sightingsOf, type Sighting } from "./sightings.ts";
 
 /** What a shard answers over RPC. Times are ms. */
 export interface ShardPort {
   /** Adds a report of an isolate. */
-  add(samples: readonly Sample[], keep: Retention): Promise<void>;
+  add(samples: readonly Sample[], sightings: readonly Sighting[], keep: Retention): Promise<void>;
   /** Every series since the beginning. */
   totals(): Promise<readonly Sample[]>;
-  /** Series whose name starts with `prefix`, added up from `from` on, as finely as what is kept allows (minutes, then hours). */
-  window(prefix: string, from: number): Promise<readonly Sample[]>;
-  /** The same minute by minute: [minute's start, series, sum]. */
+  /** Series whose name starts with `prefix`, added up from each of `froms` on, as finely as what is kept allows (minutes, then hours). */
+  windows(prefix: string, froms: readonly number[]): Promise<readonly (readonly Sample[])[]>;
+  /** Series by minute: [minute's start, series, sum]. */
   timeline(prefix: string, from: number): Promise<readonly (readonly [number, string, number])[]>;
-  /** Series of the last `seconds` (at most 120), to 5 s. */
+  /** The latest requests that a rule matched, redacted, newest first. */
+  sightings(rule: string): Promise<readonly Sighting[]>;
+  /** Series of the last `seconds` (at most 110), in whole bins of 5 s. */
   recent(prefix: string, seconds: number): Promise<readonly Sample[]>;
 }
 
@@ -40,7 +46,8 @@ const TABLES = [
   "CREATE TABLE IF NOT EXISTS hours (at INTEGER, id INTEGER, sum REAL NOT NULL, PRIMARY KEY (at, id)) WITHOUT ROWID",
 ];
 
-export class InsightObject extends DurableObject implements ShardPort {
+/** One class, two offices: `shard-N` adds up, `desk` remembers. An object only ever holds one of them. */
+export class InsightObject extends DurableObject implements ShardPort, DeskPort {
   readonly #sql: SqlStorage;
   readonly #ids = new Map<string, number>();
   /** Not yet written, by minute. */
@@ -48,18 +55,21 @@ export class InsightObject extends DurableObject implements ShardPort {
   readonly #bins = new Map<number, Map<string, number>>();
   #keep: Retention = { days: 30 };
   #writtenAt = 0;
+  readonly #desk: Desk;
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
-    for (const table of TABLES) this.#sql.exec(table);
+    this.#desk = new Desk(ctx.storage);
+    for (const table of [...TABLES, ...SIGHTING_TABLES]) this.#sql.exec(table);
     const names = this.#sql.exec<{ id: number; series: string }>("SELECT id, series FROM names").toArray();
     for (const { id, series } of names) this.#ids.set(series, id);
   }
 
-  async add(samples: readonly Sample[], keep: Retention): Promise<void> {
+  async add(samples: readonly Sample[], sightings: readonly Sighting[], keep: Retention): Promise<void> {
     const now = Date.now();
     this.#keep = keep;
+    if (sightings.length > 0) keepSightings(this.#sql, sightings);
     addAll(slot(this.#unwritten, now - (now % MINUTE_MS)), samples);
     addAll(slot(this.#bins, now - (now % BIN_MS)), samples);
     for (const at of this.#bins.keys()) if (at < now - BINS_KEPT_MS) this.#bins.delete(at);
@@ -69,6 +79,27 @@ export class InsightObject extends DurableObject implements ShardPort {
 
   override async alarm(): Promise<void> {
     this.#write(Date.now());
+    await this.#desk.deliver();
+  }
+
+  async sightings(rule: string): Promise<readonly Sighting[]> {
+    return sightingsOf(this.#sql, rule);
+  }
+
+  async claimEvaluation(): Promise<boolean> {
+    return this.#desk.claimEvaluation();
+  }
+
+  async alert(firing: readonly Firing[], webhook: string | null): Promise<void> {
+    await this.#desk.alert(firing, webhook);
+  }
+
+  async openAlerts(): Promise<readonly OpenAlert[]> {
+    return this.#desk.openAlerts();
+  }
+
+  async recommendations(added: Recommendation | null): Promise<readonly Recommendation[]> {
+    return this.#desk.recommendations(added);
   }
 
   async totals(): Promise<readonly Sample[]> {
@@ -76,17 +107,19 @@ export class InsightObject extends DurableObject implements ShardPort {
     return this.#samples("SELECT series, sum FROM totals JOIN names USING (id)");
   }
 
-  async window(prefix: string, from: number): Promise<readonly Sample[]> {
+  async windows(prefix: string, froms: readonly number[]): Promise<readonly (readonly Sample[])[]> {
     const now = Date.now();
     this.#write(now);
-    const [table, unit] = from >= now - MINUTES_KEPT_MS ? ["minutes", MINUTE_MS] : ["hours", HOUR_MS];
-    return this.#samples(
-      `SELECT series, sum(sum) AS sum FROM ${table} JOIN names USING (id)
-       WHERE at >= ? AND substr(series, 1, ?) = ? GROUP BY id`,
-      from - (from % unit),
-      prefix.length,
-      prefix,
-    );
+    return froms.map((from) => {
+      const [table, unit] = from >= now - MINUTES_KEPT_MS ? ["minutes", MINUTE_MS] : ["hours", HOUR_MS];
+      return this.#samples(
+        `SELECT series, sum(sum) AS sum FROM ${table} JOIN names USING (id)
+         WHERE at >= ? AND substr(series, 1, ?) = ? GROUP BY id`,
+        from - (from % unit),
+        prefix.length,
+        prefix,
+      );
+    });
   }
 
   async timeline(prefix: string, from: number): Promise<readonly (readonly [number, string, number])[]> {
@@ -102,10 +135,12 @@ export class InsightObject extends DurableObject implements ShardPort {
   }
 
   async recent(prefix: string, seconds: number): Promise<readonly Sample[]> {
-    const since = Date.now() - seconds * 1000;
+    const now = Date.now();
+    const until = now - (now % BIN_MS);
+    const since = until - seconds * 1000;
     const sums = new Map<string, number>();
     for (const [at, bin] of this.#bins) {
-      if (at < since) continue;
+      if (at < since || at >= until) continue;
       addAll(
         sums,
         [...bin].filter(([series]) => series.startsWith(prefix)),

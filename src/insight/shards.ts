@@ -2,17 +2,30 @@
  * The shards as one. A site always reports to the same shard; readers ask all of
  * them and add up. A shard that does not answer leaves a gap, which is said, not an error.
  */
+import type { DeskPort } from "./desk.ts";
 import type { Retention, ShardPort } from "./object.ts";
 import type { Sample } from "./series.ts";
+import type { Sighting } from "./sightings.ts";
 
 export interface Shards {
   /** Reports of an isolate at `site` (an airport code). */
-  add(site: string, samples: readonly Sample[], keep: Retention): Promise<void>;
+  add(
+    site: string,
+    samples: readonly Sample[],
+    sightings: readonly Sighting[],
+    keep: Retention,
+  ): Promise<void>;
+  /** The latest requests that a rule matched, newest first. */
+  sightings(rule: string): Promise<readonly Sighting[]>;
+  readonly desk: DeskPort;
   totals(): Promise<Sums>;
-  window(prefix: string, from: number): Promise<Sums>;
+  /** One answer for each of `froms`. */
+  windows(prefix: string, froms: readonly number[]): Promise<readonly Sums[]>;
   timeline(prefix: string, from: number): Promise<ReadonlyMap<number, ReadonlyMap<string, number>>>;
   recent(prefix: string, seconds: number): Promise<Sums>;
 }
+
+const SIGHTINGS_SHOWN = 10;
 
 /** Numbers by series. */
 export type Sums = ReadonlyMap<string, number>;
@@ -21,6 +34,9 @@ export function createShards(namespace: DurableObjectNamespace, count: number): 
   const shard = (index: number): ShardPort =>
     // oxlint-disable-next-line typescript-eslint/no-unsafe-type-assertion -- it is InsightObject that wrangler.toml binds
     namespace.getByName(`shard-${index}`) as unknown as ShardPort;
+
+  // oxlint-disable-next-line typescript-eslint/no-unsafe-type-assertion -- as above
+  const desk = namespace.getByName("desk") as unknown as DeskPort;
 
   async function gather<T>(ask: (port: ShardPort) => Promise<readonly T[]>): Promise<T[]> {
     const asked = Array.from({ length: count }, (_, index) => ask(shard(index)));
@@ -31,9 +47,17 @@ export function createShards(namespace: DurableObjectNamespace, count: number): 
   }
 
   return {
-    add: async (site, samples, keep) => shard(indexOf(site, count)).add(samples, keep),
+    desk,
+    add: async (site, samples, sightings, keep) => shard(indexOf(site, count)).add(samples, sightings, keep),
+    async sightings(rule) {
+      const found = await gather((port) => port.sightings(rule));
+      return found.toSorted((a, b) => b.at - a.at).slice(0, SIGHTINGS_SHOWN);
+    },
     totals: async () => sumUp(await gather((port) => port.totals())),
-    window: async (prefix, from) => sumUp(await gather((port) => port.window(prefix, from))),
+    async windows(prefix, froms) {
+      const answers = await gather(async (port) => [await port.windows(prefix, froms)]);
+      return froms.map((_, index) => sumUp(answers.flatMap((answer) => answer[index] ?? [])));
+    },
     recent: async (prefix, seconds) => sumUp(await gather((port) => port.recent(prefix, seconds))),
     async timeline(prefix, from) {
       const minutes = new Map<number, Map<string, number>>();
