@@ -8,7 +8,7 @@ const HIDDEN = "[redacted]";
 
 /** Parameters of a shop whose values say nothing about a person. */
 const SAFE_PARAMETERS: ReadonlySet<string> = new Set(["page", "sort", "lang", "currency", "size", "limit"]);
-const SAFE_VALUE = /^[A-Za-z0-9_-]{1,16}$/;
+const SAFE_VALUE = /^[A-Za-z0-9_-]{1,8}$/;
 
 /** Text for a log line: cards, addresses and long opaque values removed, at most 300 characters. */
 export function redactText(text: string): string {
@@ -16,7 +16,7 @@ export function redactText(text: string): string {
     .slice(0, MAX_TEXT)
     .replace(/[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{1,64}/g, HIDDEN)
     .replace(/\d(?:[ -]?\d){11,}/g, HIDDEN)
-    .replace(/[A-Za-z0-9_+/=-]{24,}(?:\.[A-Za-z0-9_+/=-]+)*/g, (word) => (looksOpaque(word) ? HIDDEN : word));
+    .replace(/[A-Za-z0-9_+/=.-]{24,}/g, (word) => (looksOpaque(word) ? HIDDEN : word));
 }
 
 /** A path, segment by segment: a slug stays, an opaque identifier goes. */
@@ -52,8 +52,8 @@ function decoded(text: string): string {
   }
 }
 
-/** Letters and digits mixed, as in keys, tokens and hashes; words joined by hyphens are not. */
+/** Letters and digits mixed, as in keys, tokens and hashes; words that are joined are not. */
 function looksOpaque(word: string): boolean {
-  const longest = Math.max(...word.split(/[-_/]/).map((part) => part.length));
+  const longest = Math.max(...word.split(/[-_/.]/).map((part) => part.length));
   return longest >= 20 || (/\d/.test(word) && /[A-Z]/.test(word));
 }
