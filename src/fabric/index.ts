@@ -6,7 +6,7 @@
 import { containsAddress, type Cidr } from "../http/cidr.ts";
 import { cookieValue } from "../http/headers.ts";
 import { createAccessVerifier, type AccessConfig } from "./access-jwt.ts";
-import { createSessions, SESSION_COOKIE } from "./session.ts";
+import { createPasses, INVITATION_PATH, SESSION_COOKIE, sessionCookie } from "./session.ts";
 import { createTokenCheck } from "./token.ts";
 
 export { fetchAccessKeys, type AccessConfig } from "./access-jwt.ts";
@@ -24,8 +24,7 @@ export interface FabricConfig {
 export interface Access {
   /** How the audit log names the caller: `token`, `console`, `access:<email>`, `certificate:<subject>`. */
   readonly actor: string;
-  /** `session` came by cookie: a browser, to which cross-site rules apply. */
-  readonly via: "token" | "session" | "access" | "certificate";
+  readonly via: "token" | "session" | "invitation" | "access" | "certificate";
 }
 
 export interface AccessContext {
@@ -39,15 +38,23 @@ export interface Fabric {
   authorize(request: Request, context: AccessContext): Promise<Access | null>;
   /** Whether `token` is the admin token, in constant time. */
   isAdminToken(token: string): Promise<boolean>;
-  /** Trades the admin token for a `Set-Cookie` of a console session; null where the token is wrong. */
-  signIn(token: string, now: number): Promise<string | null>;
-  /** The `Set-Cookie` that ends a console session in this browser. */
-  readonly signOut: string;
+  readonly browsers: BrowserDoor;
+}
+
+/** How a browser without Cloudflare Access gets in: an invitation is traded for a session. */
+export interface BrowserDoor {
+  /** Path and query of an invitation, good for two minutes; null where there is no admin token to derive it from. */
+  invite(now: number): Promise<string | null>;
+  /** `Set-Cookie` of a session of eight hours for an invitation's ticket; null where it is none. */
+  open(ticket: string, now: number): Promise<string | null>;
+  /** `Set-Cookie` that ends the session in this browser. */
+  readonly leave: string;
 }
 
 export function createFabric(config: FabricConfig): Fabric {
   const isAdminToken = createTokenCheck(config.adminToken);
-  const sessions = config.adminToken === null ? null : createSessions(config.adminToken);
+  const passes =
+    config.adminToken === null || config.adminToken === "" ? null : createPasses(config.adminToken);
   const verifyAccess = config.access === null ? null : createAccessVerifier(config.access);
 
   async function authorize(request: Request, { clientIp, now }: AccessContext): Promise<Access | null> {
@@ -61,21 +68,38 @@ export function createFabric(config: FabricConfig): Fabric {
       const subject = await verifyAccess(assertion, now);
       if (subject !== null) return { actor: `access:${subject}`, via: "access" };
     }
+    if (passes === null) return null;
     const session = cookieValue(request.headers, SESSION_COOKIE);
-    if (session !== null && sessions !== null && (await sessions.verify(session, now))) {
+    if (session !== null && (await passes.verify("session", session, now))) {
       return { actor: "console", via: "session" };
     }
-    return null;
+    const ticket = invitationIn(request);
+    return ticket !== null && (await passes.verify("invitation", ticket, now))
+      ? { actor: "console", via: "invitation" }
+      : null;
   }
 
   return {
     authorize,
     isAdminToken,
-    async signIn(token, now) {
-      return sessions !== null && (await isAdminToken(token)) ? sessions.cookie(now) : null;
+    browsers: {
+      async invite(now) {
+        return passes === null ? null : `${INVITATION_PATH}?ticket=${await passes.issue("invitation", now)}`;
+      },
+      async open(ticket, now) {
+        if (passes === null || !(await passes.verify("invitation", ticket, now))) return null;
+        return sessionCookie(await passes.issue("session", now));
+      },
+      leave: sessionCookie(null),
     },
-    signOut: `${SESSION_COOKIE}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict`,
   };
+}
+
+/** The ticket of a request that opens an invitation: it opens this one address and nothing else. */
+function invitationIn(request: Request): string | null {
+  if (request.method !== "GET") return null;
+  const { pathname, searchParams } = new URL(request.url);
+  return pathname === INVITATION_PATH ? searchParams.get("ticket") : null;
 }
 
 /** Subject of a client certificate that the platform verified and that is not revoked (mutual TLS); else null. */

@@ -49,7 +49,7 @@ describe("bearer token", () => {
       expect(await closed.authorize(ask({ authorization: "Bearer undefined" }), context)).toBeNull();
       expect(await closed.authorize(ask({ authorization: "Bearer null" }), context)).toBeNull();
       expect(await closed.isAdminToken("")).toBe(false);
-      expect(await closed.signIn("", now)).toBeNull();
+      expect(await closed.browsers.invite(now)).toBeNull();
     }
   });
 });
@@ -202,37 +202,57 @@ describe("Access", () => {
   });
 });
 
-describe("console session", () => {
+describe("a browser", () => {
   const name = "__Host-edge-console";
+  const address = "https://store.acme.com";
   async function cookie(door = fabric()): Promise<string> {
-    return ((await door.signIn(token, now)) ?? "").split(";", 1)[0] ?? "";
+    const ticket = /ticket=(.*)$/.exec((await door.browsers.invite(now)) ?? "")?.[1] ?? "";
+    return ((await door.browsers.open(ticket, now)) ?? "").split(";", 1)[0] ?? "";
   }
 
-  it("is opened by the admin token alone, in a cookie no page and no other site can use", async () => {
-    expect(await fabric().signIn("wrong", now)).toBeNull();
-    const opened = await fabric().signIn(token, now);
-    expect(opened).toMatch(
-      new RegExp(`^${name}=\\d+\\.[0-9a-f]{64}; Path=/; Max-Age=28800; Secure; HttpOnly; SameSite=Strict$`),
-    );
-    expect(opened).not.toContain(token);
+  it("is invited for two minutes, to one address, by GET", async () => {
+    const path = (await fabric().browsers.invite(now)) ?? "";
+    expect(path).toMatch(/^\/_edge\/enter\?ticket=\d+\.[0-9a-f]{64}$/);
+    const opened = await fabric().authorize(new Request(address + path), context);
+    expect(opened).toEqual({ actor: "console", via: "invitation" });
+    const late = { ...context, now: now + 120_000 };
+    expect(await fabric().authorize(new Request(address + path), late)).toBeNull();
+    const query = path.slice(path.indexOf("?"));
+    for (const elsewhere of ["/_edge/", "/_edge/api/mode", "/_edge/enter/", "/admin"]) {
+      expect(await fabric().authorize(new Request(address + elsewhere + query), context)).toBeNull();
+    }
+    expect(await fabric().authorize(new Request(address + path, { method: "POST" }), context)).toBeNull();
   });
 
-  it("lets its holder in for eight hours", async () => {
+  it("gets a session in a cookie that no page and no other site can use", async () => {
+    const door = fabric();
+    const ticket = /ticket=(.*)$/.exec((await door.browsers.invite(now)) ?? "")?.[1] ?? "";
+    const session = await door.browsers.open(ticket, now);
+    expect(session).toMatch(
+      new RegExp(`^${name}=\\d+\\.[0-9a-f]{64}; Max-Age=28800; Path=/; Secure; HttpOnly; SameSite=Strict$`),
+    );
+    expect(await door.browsers.open("1.0", now)).toBeNull();
+    expect(door.browsers.leave).toContain(`${name}=; Max-Age=0;`);
+  });
+
+  it("stays for eight hours", async () => {
     const header = { cookie: `a=b; ${await cookie()}` };
     expect(await fabric().authorize(ask(header), context)).toEqual({ actor: "console", via: "session" });
     const late = now + 8 * 3_600_000;
     expect(await fabric().authorize(ask(header), { ...context, now: late })).toBeNull();
   });
 
-  it("ends with the token it came from", async () => {
+  it("leaves when the token changes", async () => {
     const header = { cookie: await cookie() };
     expect(await fabric({ adminToken: "another-token" }).authorize(ask(header), context)).toBeNull();
   });
 
-  it("cannot be edited", async () => {
+  it("cannot pass an invitation for a session, nor edit either", async () => {
     const value = await cookie();
     const expires = /=(\d+)\./.exec(value)?.[1] ?? "";
+    const invitation = /ticket=(.*)$/.exec((await fabric().browsers.invite(now)) ?? "")?.[1] ?? "";
     const edits = [
+      `${name}=${invitation}`,
       value.replace(expires, String(Number(expires) + 1)),
       value.replace(/.$/, (last) => (last === "0" ? "1" : "0")),
       `${name}=${expires}.`,
@@ -241,6 +261,6 @@ describe("console session", () => {
       `${name}=`,
     ];
     for (const edit of edits) expect(await fabric().authorize(ask({ cookie: edit }), context)).toBeNull();
-    expect(edits).toHaveLength(6);
+    expect(edits).toHaveLength(7);
   });
 });
