@@ -4,12 +4,16 @@ import { defineConfig } from "vitest/config";
 /** Tests of Worker code run inside workerd (`*.test.ts`); tests of the CLI, the stack and the whole system run in Node (`*.node.test.ts`). */
 export default defineConfig({
   test: {
+    // Each request logs a line; only those of failed tests are worth reading.
+    silent: "passed-only",
     projects: [
       {
         plugins: [
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },
-            miniflare: { bindings: { ADMIN_TOKEN: "test-admin-token" } },
+            miniflare: {
+              bindings: { ADMIN_TOKEN: "test-admin-token", TICKET_KEYS: `test:${"A".repeat(43)}` },
+            },
           }),
         ],
         test: { name: "workerd", include: ["test/**/*.test.ts"], exclude: ["test/**/*.node.test.ts"] },

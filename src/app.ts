@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import { PurgeView, createCache } from "./cache/index.ts";
 import { type Control, type Snapshot, controlRoutes, createControl } from "./control/index.ts";
+import type { EdgeBlueprint } from "./blueprint.ts";
 import type { EdgeParts } from "./edge.ts";
 import type { Env } from "./env.ts";
 import { type Fabric, createFabric, fetchAccessKeys } from "./fabric/index.ts";
@@ -10,7 +11,7 @@ import { parseCidr } from "./http/cidr.ts";
 import type { Operator } from "./http/operator.ts";
 import { type Insight, createInsight, insightRoutes } from "./insight/index.ts";
 import { type Policy, builtPolicy } from "./policy.ts";
-import { type Queue, createQueue, ticketKeys } from "./queue/index.ts";
+import { type Queue, type RoomStatus, createQueue, ticketKeys } from "./queue/index.ts";
 import {
   type Sentinel,
   type SentinelPackage,
@@ -46,6 +47,8 @@ function wire(env: Env, policy: Policy): EdgeParts {
     shards: INSIGHT_SHARDS,
     retentionDays: blueprint.retentionDays,
     latency: LATENCY_TARGETS,
+    alerts: blueprint.alerts,
+    webhook: settings.alertWebhook,
     clock: now,
     sleep,
     // oxlint-disable-next-line no-console -- one line a request is what Workers Logs and Logpush take
@@ -90,9 +93,10 @@ function wire(env: Env, policy: Policy): EdgeParts {
     queue,
     insight,
     sentinel: sentinelsOf(policy, control, insight),
+    takeFromLimit: limitsOf(env, insight),
     sentinelSettings: memoized((snapshot) => settingsOf(snapshot)),
     purges: memoized((snapshot) => new PurgeView(snapshot.purges)),
-    operate: operatorOf(control, insight, queue, settings),
+    operate: operatorOf(control, insight, queue, settings, blueprint),
     now,
   };
 }
@@ -167,6 +171,22 @@ function sentinelsOf(policy: Policy, control: Control, insight: Insight): EdgePa
   };
 }
 
+/** The platform's rate limits by binding. Fails open, counted: a limit out of reach must not stop a sale. */
+function limitsOf(env: Env, insight: Insight): EdgeParts["takeFromLimit"] {
+  const { RATE_5_60, RATE_20_60, RATE_120_60, RATE_600_60 } = env;
+  const limits = new Map(Object.entries({ RATE_5_60, RATE_20_60, RATE_120_60, RATE_600_60 }));
+  return async (binding, key) => {
+    try {
+      const limit = limits.get(binding);
+      if (limit === undefined) throw new Error(`wrangler.toml has no limit ${binding}`);
+      return (await limit.limit({ key })).success;
+    } catch (error) {
+      insight.count("rate-limit-failed", { binding, reason: String(error) });
+      return true;
+    }
+  };
+}
+
 function hydrate(content: Uint8Array): Sentinel {
   const pkg: SentinelPackage = JSON.parse(new TextDecoder().decode(content));
   return createSentinel(pkg);
@@ -177,6 +197,7 @@ function operatorOf(
   insight: Insight,
   queue: Queue,
   settings: Settings,
+  blueprint: EdgeBlueprint,
 ): EdgeParts["operate"] {
   const app = new Hono<{ Bindings: Operator }>();
   app.route(
@@ -189,11 +210,36 @@ function operatorOf(
       checkRules: (content) => Promise.resolve(packageFaults(content)),
     }),
   );
-  app.route("/_edge", insightRoutes({ insight }));
+  const rooms = async (): Promise<readonly RoomStatus[]> => {
+    const snapshot = await control.snapshot(now(), () => undefined);
+    return queue.desk.list(snapshot.rooms);
+  };
+  app.route(
+    "/_edge",
+    insightRoutes({
+      insight,
+      autoscale: {
+        ...blueprint.autoscale,
+        min: blueprint.autoscale.replicasMin,
+        max: blueprint.autoscale.replicasMax,
+      },
+      waiting: async () => (await rooms()).reduce((sum, { live }) => sum + (live?.waiting ?? 0), 0),
+      floor: async (at) =>
+        (await rooms()).some(({ event }) => isNear(event, at)) ? blueprint.autoscale.replicasMax : 0,
+    }),
+  );
   return async (request, access, life, waitUntil) => {
     const operator: Operator = { actor: access.actor, requestId: life.requestId, now: life.start, waitUntil };
     return app.fetch(request, operator);
   };
+}
+
+/** How long before a sale's start the replicas must be there: time to start and warm them. */
+const SALE_LEAD_MS = 15 * 60_000;
+
+/** Whether a sale is on or about to start: then every replica is asked for ahead of the demand. */
+function isNear(event: RoomStatus["event"], at: number): boolean {
+  return event !== null && Date.parse(event.startsAt) - SALE_LEAD_MS <= at && at < Date.parse(event.endsAt);
 }
 
 function packageFaults(content: Uint8Array): string[] {

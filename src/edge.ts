@@ -33,6 +33,8 @@ export interface EdgeParts {
   readonly insight: Insight;
   /** The engine with the rules that the snapshot names. */
   readonly sentinel: (snapshot: Snapshot) => Promise<Sentinel>;
+  /** Takes one from the limit that `binding` names for `key`; false where there is none left. */
+  readonly takeFromLimit: (binding: string, key: string) => Promise<boolean>;
   readonly sentinelSettings: (snapshot: Snapshot) => SentinelSettings;
   readonly purges: (snapshot: Snapshot) => PurgeView;
   /** The private API and console: a request that the Fabric let in. */
@@ -76,6 +78,7 @@ async function walk(request: Request, life: Life, parts: EdgeParts, waitUntil: W
   }
   const snapshot = await parts.control.snapshot(life.start, waitUntil);
   const body = await inspect(request, life, snapshot, parts);
+  await limitRate(request, life, snapshot, parts);
   refuseFaults(life.target.faults);
   const gated = await gate(request, life, snapshot, parts, waitUntil);
   if (gated.kind !== "bypass" && gated.response !== null) return gated.response;
@@ -202,6 +205,31 @@ async function inspect(request: Request, life: Life, snapshot: Snapshot, parts: 
   return peeked?.body ?? stream;
 }
 
+/** The rate rules about this request. Fails open: a limit that cannot be asked limits nobody. */
+async function limitRate(request: Request, life: Life, snapshot: Snapshot, parts: EdgeParts): Promise<void> {
+  const sentinel = await parts.sentinel(snapshot);
+  const { rawTarget: target } = life.target;
+  const keys = sentinel.rateKeys({
+    method: request.method,
+    target,
+    headers: [...request.headers],
+    clientIp: life.clientIp,
+  });
+  for (const { rule, binding, key, action } of keys) {
+    if (await parts.takeFromLimit(binding, key)) continue;
+    life.limited.push(rule);
+    if (action === "block" && snapshot.mode === "block") {
+      throw new EdgeError({
+        code: "rate-limited",
+        source: "client",
+        status: 429,
+        detail: "There were too many requests of this kind.",
+        retryAfter: 60,
+      });
+    }
+  }
+}
+
 const NO_BYTES = new Uint8Array(0);
 
 /** Content-Length in bytes; null where it is absent or no number. */
@@ -260,7 +288,8 @@ async function serve(
   const asked = originRequest(request, life, parts);
   const fetchOrigin = (toOrigin: Request): Promise<Response> =>
     forward(toOrigin, body, life, parts, waitUntil);
-  return parts.cache.serve({ request: asked, path, query, purges, waitUntil }, fetchOrigin);
+  const input = { request: asked, path, query, purges, waitUntil };
+  return parts.cache.compose(await parts.cache.serve(input, fetchOrigin), input, fetchOrigin);
 }
 
 /** The request under its canonical URL, without what was meant for the edge. Its body travels beside it. */

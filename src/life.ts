@@ -23,6 +23,8 @@ export interface Life {
   target: CanonicalTarget;
   route: Route;
   sentinel: { readonly verdict: Verdict; readonly mode: Mode | "off"; readonly failed: boolean } | null;
+  /** Rate rules whose limit was used up. */
+  readonly limited: string[];
   queue: GateOutcome | null;
   cache: Served | null;
   origin: (OriginReport & { readonly target: string }) | null;
@@ -45,6 +47,7 @@ export function beginLife(request: Request, target: CanonicalTarget, now: number
     target,
     route: NO_ROUTE,
     sentinel: null,
+    limited: [],
     queue: null,
     cache: null,
     origin: null,
@@ -121,7 +124,7 @@ export function eventOf(life: Life, request: Request, response: Response, now: n
         : {
             code: error.code,
             source: error.source,
-            cause: error.cause === undefined ? null : String(error.cause),
+            cause: causeOf(error),
           },
     client: {
       country: textOf(request.cf?.["country"]),
@@ -130,6 +133,12 @@ export function eventOf(life: Life, request: Request, response: Response, now: n
     },
     bytes: length === null ? null : Number(length),
   };
+}
+
+/** What lies behind an error, for the log alone. */
+function causeOf({ cause }: EdgeError): string | null {
+  if (cause === undefined) return null;
+  return cause instanceof Error ? (cause.stack ?? cause.message) : JSON.stringify(cause);
 }
 
 function queueRecord(queue: GateOutcome | null): RequestEvent["queue"] {

@@ -27,11 +27,12 @@ export interface Settings {
 export function readSettings(env: Env, blueprint: EdgeBlueprint): Settings {
   const faults: string[] = [];
   const zones = (name: "STOREFRONT_ORIGIN" | "ARCHIVE_ORIGIN"): URL[] => {
-    const urls = (env[name] ?? "").split(",").map((text) => URL.parse(text.trim()));
-    const sound = urls
-      .filter((url) => url !== null && /^https?:$/.test(url.protocol))
-      .map((url) => url as URL);
-    if (sound.length !== urls.length)
+    const parts = (env[name] ?? "").split(",");
+    const sound = parts.flatMap((part) => {
+      const url = URL.parse(part.trim());
+      return url !== null && /^https?:$/.test(url.protocol) ? [url] : [];
+    });
+    if (sound.length !== parts.length)
       faults.push(`${name}: give one http or https URL a zone, comma-separated`);
     return sound;
   };
