@@ -52,7 +52,7 @@ export interface Stack {
   readonly checkoutUrl: string;
   /** How many replicas of the service serve, over all zones. */
   replicas(service: ServiceName): number;
-  /** Starts or stops replicas until there are `count` (at least one a zone); returns when it is so. */
+  /** Starts or stops replicas until there are `count` (at least one a zone, unless it is 0); returns when it is so. */
   scale(service: ServiceName, count: number): Promise<void>;
   /** Stops a zone's address from answering, as when the zone is lost, until `restoreZone`. */
   failZone(zone: number): Promise<void>;
@@ -123,7 +123,7 @@ function assemble({ zones, checkout, archive, outbox, sql, keyValue }: Parts): S
     replicas: (service) =>
       service === "checkout-api" ? checkout.replicas : zones.reduce((sum, { replicas }) => sum + replicas, 0),
     async scale(service, count) {
-      if (service === "checkout-api") return checkout.scale(Math.max(1, count));
+      if (service === "checkout-api") return checkout.scale(count);
       const shares = share(count, zones.length);
       await Promise.all(zones.map((each, index) => each.scale(shares[index] ?? 1)));
     },
@@ -138,7 +138,8 @@ function assemble({ zones, checkout, archive, outbox, sql, keyValue }: Parts): S
   };
 }
 
-/** `count` replicas over `zones`, as evenly as it goes and at least one each: 5 over 2 is 3 and 2. */
+/** `count` replicas over `zones`, as evenly as it goes and at least one each: 5 over 2 is 3 and 2. 0 is none at all. */
 function share(count: number, zones: number): number[] {
-  return Array.from({ length: zones }, (_, zone) => Math.max(1, Math.ceil((count - zone) / zones)));
+  const least = count > 0 ? 1 : 0;
+  return Array.from({ length: zones }, (_, zone) => Math.max(least, Math.ceil((count - zone) / zones)));
 }

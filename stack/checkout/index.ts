@@ -19,7 +19,10 @@ const MAX_LINES = 50;
 const RECENT = 10;
 
 const orderRequest = z.strictObject({
-  name: z.string().trim().min(1).max(120),
+  name: z
+    .string()
+    .trim()
+    .regex(/^\P{Cc}{1,120}$/u),
   email: z.email().max(254),
   items: z
     .array(z.strictObject({ productId: z.int().positive(), quantity: z.int().min(1).max(MAX_QUANTITY) }))
@@ -71,7 +74,7 @@ export function createCheckout(sql: Sql, stockChanged: () => void): Hono {
     return orderAnswer(context, placed);
   });
   app.get("/orders", async (context) => context.json(await recentOrders(sql, RECENT)));
-  app.get("/orders/:id", async (context) => {
+  app.get("/orders/:id{[0-9a-f-]{36}}", async (context) => {
     const order = await findOrder(sql, context.req.param("id"));
     return order === undefined ? problem(context, 404, "not-found") : context.json(order);
   });

@@ -70,7 +70,8 @@ export function mountBrowse({ app, catalog, fragments, publicOrigin }: BrowsePar
   });
 
   app.get("/product/:slug", async (context) => {
-    const product = await catalog.find(context.req.param("slug"));
+    const slug = context.req.param("slug");
+    const product = /^[a-z-]{1,80}$/.test(slug) ? await catalog.find(slug) : undefined;
     if (product === undefined) {
       return show(context, ["catalog"], () => ({ title: "Not found", body: missing() }), 404);
     }
@@ -114,7 +115,11 @@ interface CatalogQuery {
 function catalogQuery(context: Context): CatalogQuery {
   const wanted = Number(context.req.query("page") ?? "1");
   const category = context.req.query("category");
-  const search = context.req.query("q")?.trim().slice(0, LONGEST_SEARCH);
+  const search = context.req
+    .query("q")
+    ?.replaceAll(/\p{Cc}/gu, " ")
+    .trim()
+    .slice(0, LONGEST_SEARCH);
   return {
     page: Number.isInteger(wanted) && wanted >= 1 && wanted <= LAST_PAGE ? wanted : 1,
     ...(category !== undefined && CATEGORIES.includes(category) ? { category } : {}),

@@ -6,7 +6,7 @@ import * as z from "zod";
 import { currentPrice, type Catalog, type Product } from "../catalog/index.ts";
 import { MAX_QUANTITY, orderSchema, type Order } from "../checkout/index.ts";
 import { personal } from "./caching.ts";
-import type { CheckoutClient } from "./checkout-client.ts";
+import { CheckoutUnavailable, type CheckoutClient } from "./checkout-client.ts";
 import { inline } from "./fragments.ts";
 import { money, page, picture, type Markup } from "./layout.ts";
 import type { Session, SessionStore } from "./session.ts";
@@ -62,7 +62,7 @@ export function mountBuy({ app, catalog, checkout, sessions, fragments }: BuyPar
 
   app.get("/checkout", async (context) => {
     const lines = await cartLines(catalog, await sessions.open(context));
-    return show(context, "Checkout", checkoutBody(lines, { name: "", email: "" }));
+    return show(context, "Checkout", checkoutBody(lines, { name: "", email: "", key: randomUUID() }));
   });
   app.post("/checkout", async (context) => {
     personal(context);
@@ -74,10 +74,10 @@ export function mountBuy({ app, catalog, checkout, sessions, fragments }: BuyPar
     if (before !== undefined) return context.redirect(`/account?order=${before}`, 303);
     const lines = await cartLines(catalog, session);
     if (lines.length === 0) return context.redirect("/cart", 303);
-    const answer = await checkout.order(key, { name, email, items: orderItems(lines) });
     const refused = (notice: string, status: 409 | 422 | 503): Response | Promise<Response> =>
-      show(context, "Checkout", checkoutBody(lines, { name, email }, notice), status);
-    switch (answer.status) {
+      show(context, "Checkout", checkoutBody(lines, { name, email, key }, notice), status);
+    const answer = await checkout.order(key, { name, email, items: orderItems(lines) }).catch(unavailable);
+    switch (answer?.status) {
       case 200:
       case 201: {
         const order = orderSchema.parse(await answer.json());
@@ -86,11 +86,11 @@ export function mountBuy({ app, catalog, checkout, sessions, fragments }: BuyPar
       }
       case 409:
         return refused(await soldOut(answer, lines), 409);
-      case 422:
-      case 400:
-        return refused("Please check your name and e-mail address.", 422);
+      case undefined:
+        // It may have been taken all the same; with the same key it is not taken twice.
+        return refused("We have no answer yet. Please send the order again: it will not be doubled.", 503);
       default:
-        return refused("We could not take the order just now. Nothing was ordered; please try again.", 503);
+        return refused("Please check your name and e-mail address.", 422);
     }
   });
 
@@ -126,6 +126,11 @@ function text(value: unknown): string {
 
 function wholeNumber(value: unknown): number | undefined {
   return typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
+}
+
+/** No answer, as a value; anything else that went wrong is a bug and goes on. */
+function unavailable(error: unknown): undefined {
+  if (!(error instanceof CheckoutUnavailable)) throw error;
 }
 
 const shortage = z.object({ productId: z.int(), available: z.int() });
@@ -189,7 +194,7 @@ function cartLine({ product, quantity }: CartLine): Markup {
 
 function checkoutBody(
   lines: readonly CartLine[],
-  typed: { name: string; email: string },
+  typed: { name: string; email: string; key: string },
   notice?: string,
 ): Markup {
   if (lines.length === 0) return cartBody(lines);
@@ -197,7 +202,7 @@ function checkoutBody(
     ${notice === undefined ? "" : html`<p class="notice" role="alert">${notice} <a href="/cart">Your cart</a></p>`}
     <div class="checkout">
       <form method="post" action="/checkout">
-        <input type="hidden" name="key" value="${randomUUID()}" />
+        <input type="hidden" name="key" value="${typed.key}" />
         <label
           >Name <input name="name" autocomplete="name" required maxlength="120" value="${typed.name}"
         /></label>

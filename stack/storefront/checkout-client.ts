@@ -1,9 +1,13 @@
-/** Asks checkout-api over HTTP. What cannot be reached or read throws; the pages say so to the shopper. */
+/** Asks checkout-api over HTTP. */
 import * as z from "zod";
 import { orderSchema, type Order } from "../checkout/index.ts";
 
+/** checkout-api could not be reached, was too slow, or failed: 503 for whoever asked, and worth another try. */
+export class CheckoutUnavailable extends Error {}
+
+/** Every call throws `CheckoutUnavailable` when it gets no answer, or one that blames the server. */
 export interface CheckoutClient {
-  /** Sends an order; the answer is checkout-api's own, with its status and problem document. */
+  /** Sends an order; the answer is checkout-api's own, with its status and JSON or problem document. */
   order(key: string, request: unknown): Promise<Response>;
   find(orderId: string): Promise<Order | undefined>;
   recent(): Promise<readonly Order[]>;
@@ -17,8 +21,15 @@ const stockSchema = z.record(z.string(), z.int());
 const DEADLINE = 8_000;
 
 export function checkoutClient(url: string): CheckoutClient {
-  const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
-    fetch(new URL(path, url), { ...init, signal: AbortSignal.timeout(DEADLINE) });
+  const ask = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    const answer = await fetch(new URL(path, url), { ...init, signal: AbortSignal.timeout(DEADLINE) }).catch(
+      (cause: unknown) => {
+        throw new CheckoutUnavailable(`no answer to ${path}`, { cause });
+      },
+    );
+    if (answer.status >= 500) throw new CheckoutUnavailable(`${answer.status} to ${path}`);
+    return answer;
+  };
   const send = (path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> =>
     ask(path, {
       method: "POST",

@@ -12,7 +12,7 @@ import { CATEGORIES, type Catalog, type Product } from "../catalog/index.ts";
 import { dataSheetPath } from "../catalog/media.ts";
 import { MAX_QUANTITY } from "../checkout/index.ts";
 import { DESCRIPTION, personal, PRICE, shared } from "./caching.ts";
-import type { CheckoutClient } from "./checkout-client.ts";
+import { CheckoutUnavailable, type CheckoutClient } from "./checkout-client.ts";
 import { label, price, type Markup } from "./layout.ts";
 import type { Session, SessionStore } from "./session.ts";
 
@@ -25,17 +25,23 @@ export interface FragmentParts {
 /** The fragments as an application of their own, mounted under `/fragments`. */
 export function createFragments({ catalog, checkout, sessions }: FragmentParts): Hono {
   const fragments = new Hono();
+  fragments.onError((error, context) => {
+    personal(context);
+    if (error instanceof CheckoutUnavailable) return context.text("", 503);
+    process.emitWarning(error);
+    return context.text("", 500);
+  });
   fragments.get("/fragments/header", async (context) => {
     personal(context);
     return context.html(header(await cartCount(await sessions.open(context))));
   });
-  fragments.get("/fragments/product/:slug/description", async (context) => {
+  fragments.get("/fragments/product/:slug{[a-z-]{1,80}}/description", async (context) => {
     const product = await catalog.find(context.req.param("slug"));
     if (product === undefined) return context.notFound();
     shared(context, DESCRIPTION, ["descriptions", `product-${product.id}`]);
     return context.html(description(product));
   });
-  fragments.get("/fragments/product/:slug/price", async (context) => {
+  fragments.get("/fragments/product/:slug{[a-z-]{1,80}}/price", async (context) => {
     const product = await catalog.find(context.req.param("slug"));
     if (product === undefined) return context.notFound();
     const stock = (await checkout.stock([product.id])).get(product.id) ?? 0;

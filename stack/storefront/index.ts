@@ -12,10 +12,10 @@ import type { KeyValue } from "../datastore/index.ts";
 import { mountBrowse } from "./browse.ts";
 import { mountBuy } from "./buy.ts";
 import { personal } from "./caching.ts";
-import { checkoutClient } from "./checkout-client.ts";
+import { checkoutClient, CheckoutUnavailable } from "./checkout-client.ts";
 import { createFragments, inline } from "./fragments.ts";
 import { page, STYLESHEET } from "./layout.ts";
-import { mountAdmin, mountApi } from "./programs.ts";
+import { mountAdmin, mountApi, problem } from "./programs.ts";
 import { openSessions } from "./session.ts";
 
 export interface StorefrontOptions {
@@ -37,7 +37,7 @@ export function createStorefront(options: StorefrontOptions): Hono {
   const fragments = createFragments({ catalog, checkout, sessions });
   const parts = { app, catalog, checkout, sessions, fragments, publicOrigin };
 
-  app.use(bodyLimit({ maxSize: 64 * 1024 }));
+  app.use(bodyLimit({ maxSize: 64 * 1024, onError: (context) => context.text("body too large\n", 413) }));
   app.use(async (context, next) => {
     // SameSite=Lax already keeps cookies from other sites' forms; this refuses the forms themselves.
     const site = context.req.header("Sec-Fetch-Site");
@@ -71,11 +71,13 @@ export function createStorefront(options: StorefrontOptions): Hono {
     );
   });
   app.onError((error, context) => {
-    process.emitWarning(error);
     personal(context);
+    const status = error instanceof CheckoutUnavailable ? 503 : 500;
+    if (status === 500) process.emitWarning(error);
+    if (context.req.path.startsWith("/api/")) return problem(context, status, "unavailable");
     const body = html`<h1>Something broke</h1>
       <p>It is our fault, not yours. Please try again.</p>`;
-    return context.html(page({ title: "Error", header: "", body }), 500);
+    return context.html(page({ title: "Error", header: "", body }), status);
   });
   return app;
 }

@@ -13,7 +13,8 @@ const cartChange = z.strictObject({
   quantity: z.int().min(0).max(MAX_QUANTITY),
 });
 
-function problem(context: Context, status: 404 | 415 | 422, code: string): Response {
+/** A problem document (RFC 9457). */
+export function problem(context: Context, status: 404 | 415 | 422 | 500 | 503, code: string): Response {
   context.header("Content-Type", "application/problem+json");
   return context.body(JSON.stringify({ type: `urn:acme:problem:${code}`, title: code, status }), status);
 }

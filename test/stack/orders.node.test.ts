@@ -176,6 +176,12 @@ describe.each(["pglite", "postgres"] as const)("orders on %s", (kind) => {
         { name: "A", email: "a@example.com", totalCents: 1, items: [{ productId: 1, quantity: 1 }] },
         422,
       ],
+      [
+        "a name PostgreSQL cannot hold",
+        "valid-key",
+        { name: "A\u0000", email: "a@example.com", items: [{ productId: 1, quantity: 1 }] },
+        422,
+      ],
       ["no e-mail", "valid-key", { name: "A", email: "a", items: [{ productId: 1, quantity: 1 }] }, 422],
       ["no JSON", "valid-key", "{", 422],
       ["too much", "valid-key", "x".repeat(70_000), 413],
