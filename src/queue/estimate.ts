@@ -30,7 +30,7 @@ export function waitMs(ahead: number, perSecond: number, leaving: number): numbe
 }
 
 /** A promise may be missed by this much, and this share, before a later one is made. */
-const SLACK_MS = 20_000;
+const SLACK_MS = 4000;
 const SLACK_SHARE = 0.2;
 
 /**

@@ -89,8 +89,3 @@ export class AliveHistogram {
 export function dueUnit(dueAt: number): number {
   return Math.ceil(dueAt / DUE_MS);
 }
-
-/** Width of a place: fine enough for a small room's order, coarse enough for a large one's size. */
-export function binWidth(perMinute: number): number {
-  return perMinute < 6000 ? 10 : 1000;
-}

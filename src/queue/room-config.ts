@@ -82,6 +82,8 @@ export interface RoomConfig {
   readonly reserve: number;
   readonly freePerIsolate: number;
   readonly gates: number;
+  /** Width of a place in the count of the line, ms. */
+  readonly binMs: number;
   readonly activeCap: number | null;
   readonly passIdleMs: number;
   /** The current event, if the epoch is one. */
@@ -93,6 +95,8 @@ const FREE_FROM_PER_MINUTE = 600;
 const RESERVED_SHARE = 0.1;
 /** A gate needs one token of its own: below this many admissions a minute it is not worth having. */
 const MIN_PER_GATE = 122;
+/** Smaller rooms count their line by the millisecond, for its order; larger ones coarser, for its size. */
+const FINE_BELOW_PER_MINUTE = 6000;
 /** How long after leaving `open` the reserve stays: a sliding minute and the time a change takes to be everywhere. */
 const RESERVE_LINGERS_MS = 66_000;
 
@@ -114,6 +118,7 @@ export function roomConfig(policy: RoomPolicy, settings: RoomSettings | null, no
     reserve: reserved ? Math.floor(perMinute * RESERVED_SHARE) : 0,
     freePerIsolate: free ? policy.freePerIsolate : 0,
     gates: Math.max(1, Math.min(policy.gates, Math.floor(perMinute / MIN_PER_GATE))),
+    binMs: policy.perMinute < FINE_BELOW_PER_MINUTE ? 1 : 100,
     activeCap: policy.activeCap,
     passIdleMs: policy.passIdleMs,
     event,

@@ -4,7 +4,7 @@
  */
 import { shareOf } from "./bucket.ts";
 import type { PlaceTable } from "./estimate.ts";
-import { AliveHistogram, binWidth, type Span } from "./histogram.ts";
+import { AliveHistogram, type Span } from "./histogram.ts";
 import type { GateReport } from "./keeper.ts";
 import type { RoomConfig } from "./room-config.ts";
 import { calledAhead, extrapolated, nextBoost, nextWatermark, placeAt, type Watermark } from "./watermark.ts";
@@ -27,8 +27,6 @@ export interface RoomSnapshot {
   readonly leaving: number;
   readonly active: number;
   readonly admittedLastMinute: number;
-  /** Width of a place in the histogram, ms. */
-  readonly binMs: number;
   /** How often an isolate should report, ms. */
   readonly reportEveryMs: number;
   /** SHA-256 of the seed of the current event's draw; the seed itself from the start on. */
@@ -44,7 +42,9 @@ export interface RoomMemory {
 
 /** Everybody alive has polled once within this time after the object started. */
 const RELEARN_MS = 36_000;
+/** A long line is looked at less often: it also moves less. */
 const COMPUTE_EVERY_MS = 200;
+const SPANS_PER_MS = 50;
 const REPORTS_PER_GATE = 150;
 const TABLE_POINTS = 100;
 const OPEN: Watermark = { key: null, slope: 1, at: 0 };
@@ -67,7 +67,7 @@ export class Room {
   constructor(config: RoomConfig, memory: RoomMemory | null, now: number) {
     const known = memory?.epoch === config.epoch ? memory : null;
     this.#config = config;
-    this.#histogram = new AliveHistogram(binWidth(config.perMinute));
+    this.#histogram = new AliveHistogram(config.binMs);
     this.#watermark = known?.watermark ?? { ...OPEN, at: now };
     this.#relearnedAt = this.#watermark.key === null ? now : now + RELEARN_MS;
     this.#tally = { ...this.#tally, at: now };
@@ -85,10 +85,10 @@ export class Room {
   adopt(config: RoomConfig, now: number): void {
     if (config.version < this.#config.version) return;
     const fresh = config.epoch !== this.#config.epoch;
-    const regrained = binWidth(config.perMinute) !== this.#histogram.binMs;
+    const regrained = config.binMs !== this.#histogram.binMs;
     this.#config = config;
     if (!fresh && !regrained) return;
-    this.#histogram = new AliveHistogram(binWidth(config.perMinute));
+    this.#histogram = new AliveHistogram(config.binMs);
     if (fresh) this.#watermark = { ...OPEN, at: now };
     this.#relearnedAt = fresh || this.#watermark.key === null ? now : now + RELEARN_MS;
     this.#spans = [];
@@ -109,7 +109,8 @@ export class Room {
     draw: { readonly commitment: string | null; readonly seed: string | null },
     now: number,
   ): RoomSnapshot {
-    if (now - this.#computedAt >= COMPUTE_EVERY_MS) this.#compute(now);
+    const pause = Math.max(COMPUTE_EVERY_MS, this.#spans.length / SPANS_PER_MS);
+    if (now - this.#computedAt >= pause) this.#compute(now);
     const config = this.#config;
     const started = config.event !== null && now >= config.event.startsAt;
     return {
@@ -125,7 +126,6 @@ export class Room {
       leaving: this.#rates.leaving,
       active: [...this.#active.values()].reduce((sum, active) => sum + active, 0),
       admittedLastMinute: this.#admittedLastMinute(now),
-      binMs: this.#histogram.binMs,
       reportEveryMs: this.#reportEveryMs,
       commitment: draw.commitment,
       seed: started ? draw.seed : null,

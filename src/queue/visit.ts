@@ -27,7 +27,6 @@ import {
   writeTicket,
 } from "./ticket.ts";
 import { extrapolated } from "./watermark.ts";
-import { binWidth } from "./histogram.ts";
 
 export interface Ports {
   readonly room: (name: string) => RoomPort;
@@ -45,8 +44,10 @@ export interface Visitor {
 export interface Standing {
   readonly ticketId: string;
   readonly ahead: number | null;
-  /** ms; null: not known. */
+  /** ms; the turn as told: see `promise`. null: not known. */
   readonly turnAt: number | null;
+  /** ms until the turn as now expected. */
+  readonly expectedMs: number | null;
   readonly dueAt: number;
   /** Why an earlier place is gone. */
   readonly fault: TicketFault | null;
@@ -77,6 +78,7 @@ const HOLD_MS = 4000;
 /** A poll this much before its time is still the poll that was asked for. */
 const EARLY_MS = 700;
 const REMEMBERED_PASSES = 5000;
+const REMEMBERED_TICKETS = 2000;
 const MAX_ADDRESSES = 20_000;
 const MINUTE = 60_000;
 const DEFAULT_REPORT_MS = 500;
@@ -92,6 +94,8 @@ export class Line {
   readonly #free = new Map<string, Bucket>();
   readonly #passes = new Map<string, Pass>();
   readonly #draws = new Map<string, Lots>();
+  /** When this isolate issued its latest tickets. */
+  readonly #issued: number[] = [];
   #addresses = new Map<string, number>();
   #addressesSince = 0;
 
@@ -294,9 +298,11 @@ export class Line {
   ): Promise<Verdict> {
     const { policy, config, now, waitUntil } = context;
     const standing = this.#standing(at.ticket, at.place, at.snapshot, at.gateWait, now);
-    const poll = this.#pollAfter(config, standing, now);
-    const bin = at.place === null ? UNDRAWN : Math.floor(at.place / binWidth(config.perMinute));
+    const poll = Math.round(this.#pollAfter(config, standing, now));
+    const bin = at.place === null ? UNDRAWN : Math.floor(at.place / config.binMs);
     const ticket = { ...at.ticket, dueAt: now + poll, promisedAt: standing.turnAt ?? 0, bin };
+    if (at.held === null) this.#issued.push(ticket.issuedAt);
+    if (this.#issued.length > REMEMBERED_TICKETS) this.#issued.splice(0, REMEMBERED_TICKETS / 2);
     this.#reporter.move(config, at.held, ticket);
     this.#reporter.flush(config, at.snapshot?.reportEveryMs ?? DEFAULT_REPORT_MS, now, waitUntil);
     const lifetimeS = Math.ceil((poll + policy.returnWithinMs) / 1000);
@@ -308,14 +314,13 @@ export class Line {
     };
   }
 
-  #pollAfter({ event, phase }: RoomConfig, { turnAt }: Standing, now: number): number {
+  #pollAfter({ event, phase }: RoomConfig, { expectedMs }: Standing, now: number): number {
     if (phase === "pre-queue" && event !== null) {
       // Everybody asks within the first seconds after the start, not all in the same one.
       const toStart = event.startsAt - now;
       return toStart > 30_000 ? pollAfterMs(120_000, Math.random()) : toStart + 500 + Math.random() * 5000;
     }
-    if (turnAt === null) return BLIND_POLL_MS;
-    return pollAfterMs(turnAt - now, Math.random());
+    return expectedMs === null ? BLIND_POLL_MS : pollAfterMs(expectedMs, Math.random());
   }
 
   #standing(
@@ -332,17 +337,23 @@ export class Line {
       commitment: snapshot?.commitment ?? null,
       seed: snapshot?.seed ?? null,
     };
-    if (snapshot === null || place === null) return { ...common, ahead: null, turnAt: null };
-    const [end = place, known = 0] = snapshot.table.at(-1) ?? [];
-    const unseen = place > end ? ((place - Math.max(end, snapshot.at)) / 1000) * snapshot.arriving : 0;
-    const ahead = Math.round(
-      Math.max(
-        gateWait?.ahead ?? 0,
-        place > end ? known + Math.max(0, unseen) : peopleAhead(snapshot.table, place),
-      ),
-    );
-    const wait = Math.max(gateWait?.afterMs ?? 0, waitMs(ahead + 1, snapshot.perSecond, snapshot.leaving));
-    return { ...common, ahead, turnAt: Math.max(now, promise(ticket.promisedAt, now + wait, now)) };
+    if (snapshot === null || place === null)
+      return { ...common, ahead: null, turnAt: null, expectedMs: null };
+    const ahead = Math.round(Math.max(gateWait?.ahead ?? 0, this.#peopleAhead(place, snapshot)));
+    const wait = waitMs(ahead + 1, snapshot.perSecond, snapshot.leaving);
+    const expectedMs = Math.max(gateWait?.afterMs ?? 0, wait);
+    const turnAt = Math.max(now, promise(ticket.promisedAt, now + expectedMs, now));
+    return { ...common, ahead, turnAt, expectedMs };
+  }
+
+  /** People ahead as the room knows them; behind the last it knows, those who must have come since count too. */
+  #peopleAhead(place: number, snapshot: RoomSnapshot): number {
+    const [end = 0, known = 0] = snapshot.table.at(-1) ?? [];
+    if (place <= end) return peopleAhead(snapshot.table, place);
+    const since = Math.max(end, snapshot.at);
+    const elsewhere = (Math.max(0, place - since) / 1000) * snapshot.arriving;
+    const here = this.#issued.filter((issuedAt) => issuedAt >= end && issuedAt < place).length;
+    return known + Math.max(elsewhere, here);
   }
 
   /** Counts new tickets by address; a network whose many visitors share one is slowed down, never shut out, and never loses a place. */

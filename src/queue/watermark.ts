@@ -17,7 +17,7 @@ export interface Watermark {
 
 /** Seconds of the rate that are called ahead of their turn. */
 const LEAD_SECONDS = 3;
-const MAX_BOOST = 8;
+const MAX_BOOST = 1e6;
 /** Without news a reader goes on at the last slope for so long, then holds. */
 export const EXTRAPOLATE_MS = 30_000;
 const MAX_SLOPE = 1000;
@@ -29,11 +29,12 @@ export function calledAhead(perSecond: number, boost: number): number {
 
 /**
  * The boost for the next second: raised while gates have tokens that nobody of
- * those called takes (ghosts, inflated counts), lowered once they are all used.
+ * those called takes (ghosts, inflated counts, a crowd within one place), the
+ * faster the fewer are taken, and lowered once they are all used.
  * @param used share of the tokens taken while people waited, 0 to 1
  */
 export function nextBoost(boost: number, used: number): number {
-  return used < 0.97 ? Math.min(MAX_BOOST, boost * 1.15) : Math.max(1, boost * 0.95);
+  return used < 0.97 ? Math.min(MAX_BOOST, boost * (2 - 0.9 * used)) : Math.max(1, boost * 0.9);
 }
 
 /** The place before which `people` of the line stand; null where the line is not longer than that. */
@@ -52,7 +53,10 @@ export function placeAt(spans: readonly Span[], people: number): number | null {
   let last = edges[0]?.at ?? 0;
   for (const edge of edges) {
     const here = density * (edge.at - last);
-    if (density > 0 && sum + here > people) return last + (people - sum) / density;
+    if (density > 0 && sum + here > people) {
+      // Within a millisecond there is no order to keep: all of it comes.
+      return edge.at - last <= 1 ? edge.at : last + (people - sum) / density;
+    }
     sum += here;
     density += edge.density;
     last = edge.at;
