@@ -32,7 +32,7 @@ function streamBetween(start: number, end: number): ReadableStream<Uint8Array> {
     pull(controller) {
       const length = Math.min(PIECE, end + 1 - position);
       const from = position % PERIOD;
-      if (length > 0) controller.enqueue(period.slice(from, from + length));
+      if (length > 0) controller.enqueue(period.subarray(from, from + length));
       position += length;
       if (position > end) controller.close();
     },
