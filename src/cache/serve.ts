@@ -148,7 +148,9 @@ export class EdgeCache {
     const { input, key, asked } = passage;
     const { request } = input;
     // A range of what is not stored may be the end of a huge file: it is asked for as it is.
-    if (entry === undefined && request.headers.has("range")) return direct(passage, "range", why);
+    const arriving = this.#fetches.under(key.text) !== undefined;
+    if (entry === undefined && !arriving && request.headers.has("range"))
+      return direct(passage, "range", why);
     if (request.method === "HEAD") return direct(passage, "head", why);
     let flightKey = key.text;
     const alone = passage.authorized || asked.has("no-store") || this.#fetches.isUnshared(flightKey);

@@ -102,7 +102,8 @@ function headOf(
   const { headers, status } = response;
   const mustRevalidate = directives.has("must-revalidate") || directives.has("proxy-revalidate");
   // Section 5.2.2.10: s-maxage implies proxy-revalidate; a window the origin itself gives still counts.
-  const closed = mustRevalidate || directives.has("s-maxage") || directives.has("no-cache");
+  // What is not there is not served past its time: it may be there by now.
+  const closed = status >= 400 || mustRevalidate || directives.has("s-maxage") || directives.has("no-cache");
   return {
     status,
     ...storedFields(headers, directives, exchange.responseTime),

@@ -1,0 +1,170 @@
+import { describe, expect, it } from "vitest";
+import { type Purge, type PurgeKind, PurgeView } from "../../src/cache/index.ts";
+import { hashTag, responseTags } from "../../src/cache/tags.ts";
+import { START, answer, classWith, policyOf, rigOf } from "./rig.ts";
+
+const policy = policyOf([classWith({ stale: { whileRevalidate: 0, ifError: 0 } })]);
+const tagged = {
+  "cache-control": "max-age=600, stale-while-revalidate=600",
+  "cache-tag": "product-1,Catalog",
+};
+
+describe("a purge", () => {
+  const cases: readonly (readonly [PurgeKind, string, boolean])[] = [
+    ["tag", "product-1", true],
+    ["tag", "PRODUCT-1", true],
+    ["tag", "catalog", true],
+    ["tag", "product-11", false],
+    ["url", "/product/x?page=2", true],
+    ["url", "https://store.acme.com/product/x?page=2", true],
+    ["url", "/product/x", false],
+    ["prefix", "/product/", true],
+    ["prefix", "https://store.acme.com/product/", true],
+    ["prefix", "/prod", true],
+    ["prefix", "/catalog/", false],
+    ["all", "", true],
+  ];
+  it.each(cases)("by %s %s: hits %s", async (kind, value, hits) => {
+    const rig = rigOf(policy);
+    rig.origin = () => answer("x", tagged);
+    await (await rig.get("/product/x?page=2")).response.text();
+    await rig.settle();
+    rig.clock.now += 1000;
+    rig.purges.push({ kind, value, soft: false, at: rig.clock.now });
+    rig.clock.now += 1000;
+    expect((await rig.get("/product/x?page=2")).outcome).toBe(hits ? "miss" : "hit");
+    await rig.settle();
+    expect((await rig.get("/product/x?page=2")).outcome).toBe("hit");
+  });
+
+  it("that is soft leaves the page to be served once more while it is fetched anew", async () => {
+    const rig = rigOf(policy);
+    rig.origin = () => answer(String(rig.asked.length), tagged, 200, rig.clock.now);
+    await (await rig.get("/a")).response.text();
+    await rig.settle();
+    rig.clock.now += 1000;
+    rig.purges.push({ kind: "tag", value: "catalog", soft: true, at: rig.clock.now });
+    rig.clock.now += 1000;
+    const stale = await rig.get("/a");
+    expect([stale.outcome, await stale.response.text()]).toEqual(["stale", "1"]);
+    await rig.settle();
+    const fresh = await rig.get("/a");
+    expect([fresh.outcome, await fresh.response.text()]).toEqual(["hit", "2"]);
+  });
+
+  it("never resurrects: what was asked for before it and arrives after it is not served", async () => {
+    const rig = rigOf(policy);
+    let deliver: (response: Response) => void = () => undefined;
+    rig.origin = async () => new Promise((resolve) => (deliver = resolve));
+    const slow = rig.get("/a");
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    rig.clock.now += 1000;
+    rig.purges.push({ kind: "tag", value: "product-1", soft: false, at: rig.clock.now });
+    rig.clock.now += 1000;
+    deliver(answer("old", tagged));
+    await (await slow).response.text();
+    await rig.settle();
+    rig.origin = () => answer("new", tagged, 200, rig.clock.now);
+    expect(await (await rig.get("/a")).response.text()).toBe("new");
+  });
+
+  it("holds in the Cache API too, for every variant", async () => {
+    const cacheApi = await caches.open("purge-variants");
+    const rig = rigOf(policy, cacheApi);
+    rig.origin = (request) =>
+      answer(request.headers.get("accept-language"), { ...tagged, vary: "accept-language" });
+    for (const language of ["pt", "en"])
+      await (await rig.get("/a", { "accept-language": language })).response.text();
+    await rig.settle();
+    const other = rigOf(policy, cacheApi, rig.clock);
+    other.origin = rig.origin;
+    expect((await other.get("/a", { "accept-language": "en" })).outcome).toBe("hit");
+    rig.clock.now += 1000;
+    other.purges.push({ kind: "url", value: "/a", soft: false, at: rig.clock.now });
+    const outcomes = await Promise.all(
+      ["pt", "en"].map(async (language) => (await other.get("/a", { "accept-language": language })).outcome),
+    );
+    expect(outcomes).toEqual(["miss", "miss"]);
+  });
+
+  it("of 10,000 objects under a tag is in force within 50 ms", async () => {
+    const rig = rigOf(policyOf([classWith()], { memoryBytes: 33_554_432 }));
+    rig.origin = () => answer("x".repeat(200), tagged);
+    for (let index = 0; index < 10_000; index++) await (await rig.get(`/p/${index}`)).response.body?.cancel();
+    await rig.settle();
+    expect((await rig.get("/p/9999")).outcome).toBe("hit");
+    rig.clock.now += 1000;
+    const began = performance.now();
+    rig.purges.push({ kind: "tag", value: "product-1", soft: false, at: rig.clock.now });
+    expect((await rig.get("/p/0")).outcome).toBe("miss");
+    expect((await rig.get("/p/9999")).outcome).toBe("miss");
+    expect(performance.now() - began).toBeLessThan(50);
+  });
+});
+
+describe("tags", () => {
+  it("come from Cache-Tag, Surrogate-Key and Cache-Groups, once each", () => {
+    const headers = new Headers({
+      "cache-tag": " a, b,,A ",
+      "surrogate-key": "b  c",
+      "cache-groups": '"d", "e, f", g',
+    });
+    expect(responseTags(headers)).toEqual({ tags: ["a", "b", "c", "d", "e, f"].map(hashTag), anyTag: false });
+  });
+
+  it("are taken from lists of 64 KB; past 8,192 every tag purge hits", () => {
+    const some = responseTags(
+      new Headers({
+        "surrogate-key": Array.from({ length: 6000 }, (_, index) => `product-${index}`).join(" "),
+      }),
+    );
+    expect([some.tags.length, some.anyTag]).toEqual([6000, false]);
+    const many = responseTags(
+      new Headers({ "cache-tag": Array.from({ length: 10_000 }, (_, index) => `p${index}`).join(",") }),
+    );
+    expect([many.tags.length, many.anyTag]).toEqual([8192, true]);
+  });
+
+  it("differ in their hashes, over a hundred thousand", () => {
+    const hashes = new Set(Array.from({ length: 100_000 }, (_, index) => hashTag(`product-${index}`)));
+    expect(hashes.size).toBe(100_000);
+    for (const hash of hashes) if (!Number.isSafeInteger(hash) || hash < 0) throw new Error(String(hash));
+  });
+});
+
+describe("the view", () => {
+  it("is quick to ask with thousands of purges that are not meant", () => {
+    const log: Purge[] = Array.from({ length: 4096 }, (_, index) => ({
+      kind: "tag",
+      value: `t${index}`,
+      soft: false,
+      at: START,
+    }));
+    const view = new PurgeView(log);
+    const rig = { tags: [hashTag("mine")] };
+    const head = { ...HEAD, ...rig };
+    const began = performance.now();
+    for (let index = 0; index < 100_000; index++)
+      if (view.stateOf(head) !== "none") throw new Error("purged");
+    expect(performance.now() - began).toBeLessThan(500);
+  });
+});
+
+const HEAD = {
+  status: 200,
+  headers: [],
+  edgeHeaders: [],
+  requestTime: START - 1,
+  responseTime: START,
+  initialAge: 0,
+  lifetime: 60,
+  staleWhileRevalidate: 0,
+  staleIfError: 0,
+  noCache: false,
+  mustRevalidate: false,
+  vary: [],
+  variant: "",
+  anyTag: false,
+  target: "/",
+  fragments: false,
+};
