@@ -1,24 +1,17 @@
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { type IncomingMessage, type ServerResponse, get } from "node:http";
+import { describe, expect, test } from "vitest";
 import {
-  type IncomingMessage,
-  type RequestListener,
-  type ServerResponse,
-  createServer,
-  get,
-} from "node:http";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { type ShippedRoutes, ask, listen, startGateway } from "../support/node/gateway.ts";
+  type ShippedRoutes,
+  ask,
+  startGateway,
+  startHttpOrigin,
+  useGateways,
+} from "../support/node/gateway.ts";
 
 const MB = 1024 * 1024;
 
-async function startHttpOrigin(handler: RequestListener): Promise<number> {
-  const server = createServer(handler);
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return listen(server);
-}
+useGateways();
 
 /** Writes `bytes` zeros as fast as they are taken. */
 function pour(response: ServerResponse, bytes: number): void {

@@ -1,16 +1,18 @@
 import { createHash } from "node:crypto";
-import { type Server, createServer } from "node:http";
 import { connect } from "node:net";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { describe, expect, onTestFinished, test } from "vitest";
 import {
   type ShippedRoutes,
   ask,
-  freePort,
-  listen,
   startGateway,
+  startHttpOrigin,
   startRawOrigin,
+  takePort,
+  useGateways,
 } from "../support/node/gateway.ts";
+
+useGateways();
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok";
 
@@ -61,7 +63,7 @@ describe("what real sockets do", () => {
   });
 
   test("nobody listens: 502 at once, a page for people", async () => {
-    const gateway = await startGateway({ storefront: [await freePort()] });
+    const gateway = await startGateway({ storefront: [takePort()] });
     const answer = await ask(gateway.port, "/x", {
       headers: { accept: "text/html", "accept-language": "pt-BR" },
     });
@@ -250,15 +252,6 @@ describe("zones", () => {
 describe("bodies", () => {
   const text = "hello fragment ".repeat(2000);
 
-  async function startHttpOrigin(handler: Parameters<typeof createServer>[1]): Promise<number> {
-    const server: Server = createServer(handler);
-    onTestFinished(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    return listen(server);
-  }
-
   test("encoded answers of Compute come out plain, of Archive as they were", async () => {
     const encodings = { gzip: gzipSync(text), br: brotliCompressSync(text) };
     const port = await startHttpOrigin((request, response) => {
@@ -376,21 +369,21 @@ describe("bodies", () => {
   });
 
   test("a WebSocket passes", async () => {
-    const { createHash: sha } = await import("node:crypto");
-    const server = createServer();
-    server.on("upgrade", (request, socket) => {
-      const accept = sha("sha1")
-        .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
-        .digest("base64");
-      socket.write(
-        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
-      );
-      socket.on("error", () => undefined);
-      // One unmasked text frame: "hello".
-      socket.write(Buffer.from([0x81, 5, ...Buffer.from("hello")]));
-    });
-    onTestFinished(() => void server.close());
-    const gateway = await startGateway({ storefront: [await listen(server)] });
+    const port = await startHttpOrigin(
+      (_request, response) => response.writeHead(404).end(),
+      (request, socket) => {
+        const accept = createHash("sha1")
+          .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+          .digest("base64");
+        socket.on("error", () => undefined);
+        socket.write(
+          `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+        );
+        // One unmasked text frame: "hello".
+        socket.write(Buffer.from([0x81, 5, ...Buffer.from("hello")]));
+      },
+    );
+    const gateway = await startGateway({ storefront: [port] });
     const socket = new WebSocket(`ws://127.0.0.1:${gateway.port}/live`);
     onTestFinished(() => socket.close());
     const message = await new Promise<unknown>((resolve, reject) => {

@@ -1,6 +1,7 @@
 /**
  * The gateway alone behind a real socket: every request goes straight to its route's
- * origin. `/__events` answers what was observed; `x-test-origin` is the report.
+ * origin. `/__begin` makes a new one, `/__events` answers what was observed,
+ * `x-test-origin` is the report.
  */
 import {
   type CompiledRoutes,
@@ -15,41 +16,41 @@ import { canonicalize } from "../../../src/http/canonical.ts";
 import { EdgeError } from "../../../src/http/errors.ts";
 
 interface HarnessEnv {
-  readonly POLICY: CompiledRoutes;
-  /** Prefix to number of zones. */
-  readonly ZONES: { readonly storefront: readonly string[]; readonly archive: readonly string[] };
+  /** `PORT_<n>`: a binding to that port of this machine. */
   readonly [binding: string]: unknown;
 }
 
+/** What a test wants to begin with: a new gateway, which remembers nothing. */
+interface Beginning {
+  readonly policy: CompiledRoutes;
+  readonly storefront: readonly number[];
+  readonly archive: readonly number[];
+}
+
 const HOST = "store.acme.com";
-const events: GatewayEvent[] = [];
+let events: GatewayEvent[] = [];
 let gateway: Gateway | undefined;
 
 function isFetcher(value: unknown): value is Fetcher {
   return typeof value === "object" && value !== null && "fetch" in value;
 }
 
-function gatewayOf(env: HarnessEnv): Gateway {
-  const zonesOf = (origins: readonly string[], prefix: string) =>
-    origins.map((origin, index) => {
-      const binding = env[`${prefix}_${index}`];
-      if (!isFetcher(binding)) throw new Error(`no binding ${prefix}_${index}`);
+function begin({ policy, storefront, archive }: Beginning, env: HarnessEnv): Gateway {
+  const observed: GatewayEvent[] = [];
+  events = observed;
+  const zonesOf = (ports: readonly number[], prefix: string) =>
+    ports.map((port, index) => {
+      const binding = env[`PORT_${port}`];
+      if (!isFetcher(binding)) throw new Error(`no binding to port ${port}`);
       return {
-        name: `${prefix.toLowerCase()}-${index}`,
-        origin,
+        name: `${prefix}-${index}`,
+        origin: `http://127.0.0.1:${port}`,
         base: `http://${HOST}`,
         fetch: (url: string, init: RequestInit) => binding.fetch(url, init),
       };
     });
-  gateway ??= createGateway(
-    env.POLICY,
-    {
-      storefront: zonesOf(env.ZONES.storefront, "STOREFRONT"),
-      archive: zonesOf(env.ZONES.archive, "ARCHIVE"),
-    },
-    { random: Math.random, observe: (event) => events.push(event) },
-  );
-  return gateway;
+  const zones = { storefront: zonesOf(storefront, "storefront"), archive: zonesOf(archive, "archive") };
+  return createGateway(policy, zones, { random: Math.random, observe: (event) => observed.push(event) });
 }
 
 // oxlint-disable-next-line import/no-default-export -- the entry of a Worker
@@ -57,7 +58,12 @@ export default {
   async fetch(request: Request, env: HarnessEnv, ctx: ExecutionContext): Promise<Response> {
     const target = canonicalize(request.url, "http");
     if (target.path === "/__events") return Response.json(events.splice(0));
-    const edge = gatewayOf(env);
+    if (target.path === "/__begin") {
+      gateway = begin(await request.json<Beginning>(), env);
+      return new Response(null, { status: 204 });
+    }
+    const edge = gateway;
+    if (edge === undefined) throw new Error("no test has begun");
     const route = edge.route(target);
     const query = target.query === "" ? "" : `?${target.query}`;
     try {

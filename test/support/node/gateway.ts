@@ -1,8 +1,15 @@
-import { type IncomingHttpHeaders, request as httpRequest } from "node:http";
+import {
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestListener,
+  createServer as createHttpServer,
+  request as httpRequest,
+} from "node:http";
 import { type Server, type Socket, createServer } from "node:net";
+import type { Duplex } from "node:stream";
 import { buildSync } from "esbuild";
-import { type Json, Miniflare, convertV4MiniflareOptions } from "miniflare";
-import { onTestFinished } from "vitest";
+import { Miniflare, convertV4MiniflareOptions } from "miniflare";
+import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { compileRoutes } from "../../../src/gateway/compile/index.ts";
 
 /** A gateway under test, alone behind workerd's own listener. */
@@ -27,8 +34,13 @@ export function shippedRoutes(): ShippedRoutes {
   return value;
 }
 
-/** Starts the harness worker with zones at these ports of 127.0.0.1. */
-export async function startGateway(setup: GatewaySetup): Promise<TestGateway> {
+/** Ports that the file's one workerd has bindings to, least recently used first. */
+const slots: number[] = [];
+let running: Promise<{ readonly runtime: Miniflare; readonly port: number }> | undefined;
+
+const SLOTS = 12;
+
+async function run(): Promise<{ runtime: Miniflare; port: number }> {
   const bundle = buildSync({
     entryPoints: ["test/gateway/harness/worker.ts"],
     bundle: true,
@@ -36,53 +48,67 @@ export async function startGateway(setup: GatewaySetup): Promise<TestGateway> {
     format: "esm",
     target: "es2024",
   });
-  const port = await freePort();
-  const policy = setup.change?.(shippedRoutes()) ?? shippedRoutes();
-  const archive = setup.archive ?? setup.storefront;
-  const urls = (ports: readonly number[]): string[] => ports.map((zone) => `http://127.0.0.1:${zone}`);
+  const [port = 0, ...ports] = await freePorts(SLOTS + 1);
+  slots.push(...ports);
   const runtime = new Miniflare(
     convertV4MiniflareOptions({
       name: "gateway",
       modules: [{ type: "ESModule", path: "worker.js", contents: bundle.outputFiles[0]?.text ?? "" }],
       modulesRoot: ".",
       compatibilityDate: "2026-11-01",
-      bindings: {
-        POLICY: jsonOf(policy),
-        ZONES: jsonOf({ storefront: urls(setup.storefront), archive: urls(archive) }),
-      },
-      serviceBindings: { ...bindings("STOREFRONT", setup.storefront), ...bindings("ARCHIVE", archive) },
+      serviceBindings: Object.fromEntries(
+        ports.map((slot) => [`PORT_${slot}`, { external: { address: `127.0.0.1:${slot}`, http: {} } }]),
+      ),
       unsafeDirectSockets: [{ host: "127.0.0.1", port }],
       cf: false,
     }),
   );
-  onTestFinished(() => runtime.dispose());
   await runtime.ready;
-  return {
-    port,
-    events: async () => (await fetch(`http://127.0.0.1:${port}/__events`)).json() as never,
-  };
+  return { runtime, port };
 }
 
-function jsonOf(value: unknown): Json {
-  return JSON.parse(JSON.stringify(value)) as Json;
+/** To be called once in a file that starts gateways. */
+export function useGateways(): void {
+  beforeAll(async () => {
+    await (running ??= run());
+  });
+  afterAll(async () => {
+    const { runtime } = await (running ?? run());
+    await runtime.dispose();
+  });
 }
 
-function bindings(prefix: string, ports: readonly number[]) {
-  return Object.fromEntries(
-    ports.map((port, index) => [
-      `${prefix}_${index}`,
-      { external: { address: `127.0.0.1:${port}`, http: {} } },
-    ]),
-  );
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  const port = await listen(probe);
-  await new Promise((resolve) => probe.close(resolve));
+/** A port that gateways can reach, where nobody listens; taken back when the test is over. */
+export function takePort(): number {
+  const port = slots.shift();
+  if (port === undefined) throw new Error(`a test may take ${SLOTS} ports at most`);
+  onTestFinished(() => void slots.push(port));
   return port;
 }
 
+/** A gateway that remembers nothing, with zones at these ports (see `takePort`). */
+export async function startGateway(setup: GatewaySetup): Promise<TestGateway> {
+  if (running === undefined) throw new Error("call useGateways() in this file");
+  const { port } = await running;
+  const policy = setup.change?.(shippedRoutes()) ?? shippedRoutes();
+  const { storefront, archive = storefront } = setup;
+  const url = `http://127.0.0.1:${port}`;
+  const begun = await fetch(`${url}/__begin`, {
+    method: "POST",
+    body: JSON.stringify({ policy, storefront, archive }),
+  });
+  if (begun.status !== 204) throw new Error(await begun.text());
+  return { port, events: async () => (await fetch(`${url}/__events`)).json() as never };
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const probes = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(probes.map((probe) => listen(probe)));
+  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
+  return ports;
+}
+
+/** Listens at a port that gateways can reach. */
 export function listen(server: Server, port = 0): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
@@ -103,10 +129,24 @@ export interface RawOrigin {
   stop(): Promise<void>;
 }
 
+/** An origin that speaks HTTP. */
+export async function startHttpOrigin(
+  handler: RequestListener,
+  upgrade?: (request: IncomingMessage, socket: Duplex) => void,
+): Promise<number> {
+  const server = createHttpServer(handler);
+  if (upgrade !== undefined) server.on("upgrade", upgrade);
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return listen(server, takePort());
+}
+
 /** An origin that speaks bytes: `answer` gets the path and the socket, and may do anything. */
 export async function startRawOrigin(
   answer: (path: string, socket: Socket, head: string) => void,
-  port = 0,
+  port = takePort(),
 ): Promise<RawOrigin> {
   const heads: string[] = [];
   const closed: string[] = [];
