@@ -124,7 +124,7 @@ function firstByteClock(
   ms: number,
   controller: AbortController,
 ): { stop(): void } {
-  let timer: ReturnType<typeof setTimeout> | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   let stopped = false;
   const start = (): void => {
     if (!stopped) timer = setTimeout(() => controller.abort(LATE), ms);
@@ -139,7 +139,7 @@ function firstByteClock(
   }
   const stop = (): void => {
     stopped = true;
-    clearTimeout(timer);
+    if (timer !== undefined) clearTimeout(timer);
   };
   return { stop };
 }

@@ -104,7 +104,7 @@ class Pump {
 
   #watch(): { stop(): void } {
     const { readMs, writeMs } = this.#limits;
-    let timer: ReturnType<typeof setTimeout> | null = null;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const look = (seen: number): void => {
       const ms = this.#waiting === "read" ? readMs : writeMs;
       if (ms !== undefined && seen === this.#turns) {
@@ -115,6 +115,9 @@ class Pump {
       }
     };
     if (readMs !== undefined || writeMs !== undefined) look(-1);
-    return { stop: () => clearTimeout(timer) };
+    const stop = (): void => {
+      if (timer !== undefined) clearTimeout(timer);
+    };
+    return { stop };
   }
 }
