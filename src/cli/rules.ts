@@ -5,6 +5,7 @@ import { FaultList } from "../authoring/index.ts";
 import {
   type CompiledSentinel,
   compileSentinel,
+  describe,
   type CorpusScore,
   ruleJsonSchema,
   runInlineTests,
@@ -59,9 +60,8 @@ function check(options: Options): number {
   for (const entry of report.expressions) {
     const { expression, proof, at, rule, literals } = entry;
     if (options.verbose !== true && expression.engine === "native") continue;
-    const detail = "attack" in proof ? `, attack: ${proof.attack}` : "";
     print(
-      `${at.file}:${at.line}: ${rule}: ${proof.complexity} -> ${expression.engine}${expression.limit > 0 ? ` up to ${expression.limit} chars` : ""}${detail}`,
+      `${at.file}:${at.line}: ${rule}: ${describe(proof)} -> ${expression.engine}${expression.limit > 0 ? ` up to ${expression.limit} chars` : ""}`,
     );
     if (options.verbose === true) print(`    literals: ${literals?.slice(0, 8).join(" | ") ?? "none"}`);
   }

@@ -1,5 +1,5 @@
 import * as bit from "./engine/signature.ts";
-import { signatureOf } from "./engine/signature.ts";
+import { hasLongRun, signatureOf } from "./engine/signature.ts";
 import { codedEscapesDecode } from "./transformations/escapes.ts";
 import { htmlDecode } from "./transformations/markup.ts";
 import { percentDecodeAgain } from "./transformations/percent.ts";
@@ -61,7 +61,7 @@ function decodeOnce(text: string, bits: number): string {
 
 /** The text that the longest base64 runs hold (JWT parts, data URLs, whole values), joined by line breaks; null where none holds text. */
 function base64Text(text: string): string | null {
-  if (text.length < 16) return null;
+  if (!hasLongRun(text, 16)) return null;
   let out: string | null = null;
   let tried = 0;
   for (const [run] of text.matchAll(BASE64_RUN)) {

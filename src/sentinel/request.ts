@@ -1,5 +1,4 @@
 import { addArgs } from "./bodies/arguments.ts";
-import { parseBody } from "./bodies/index.ts";
 import { formPairs } from "./bodies/urlencoded.ts";
 import { Exceeded, type Transaction } from "./engine/transaction.ts";
 import type { InspectionRequest } from "./verdict.ts";
@@ -27,11 +26,6 @@ export function collectHead(request: InspectionRequest, tx: Transaction): void {
     tx.add("headers.names", "", lower);
     if (lower === "cookie") addCookies(tx, value);
   }
-}
-
-/** Phase 2: the body by its kind; `text` is what was inspected, decompressed, one char a byte. */
-export function collectBody(request: InspectionRequest, text: string, tx: Transaction): void {
-  parseBody({ headers: request.headers, text, complete: request.bodyComplete }, tx);
 }
 
 function addCookies(tx: Transaction, line: string): void {

@@ -1,16 +1,19 @@
+import { addBody, encodingsOf, inflate } from "./bodies/index.ts";
+import type { Inflated } from "./bodies/inflate.ts";
 import { Automaton } from "./engine/automaton.ts";
 import { evaluate, type Finding } from "./engine/evaluate.ts";
 import { compilePlan } from "./engine/plan.ts";
 import { plainPath, pathPattern } from "./engine/paths.ts";
-import { Exceeded, latin1, Transaction } from "./engine/transaction.ts";
-import { Scopes } from "./engine/scope.ts";
+import { Exceeded, Transaction } from "./engine/transaction.ts";
+import { type RequestScope, Scopes } from "./engine/scope.ts";
 import type { SentinelPackage } from "./package.ts";
-import { collectBody, collectHead } from "./request.ts";
+import { collectHead } from "./request.ts";
 import { type RateKey, rateMatcher } from "./rates.ts";
 import { score } from "./score.ts";
 import {
   type BudgetReason,
   type InspectionRequest,
+  type Override,
   PASS,
   type SentinelSettings,
   type Verdict,
@@ -37,30 +40,40 @@ export function createSentinel(pkg: SentinelPackage): Sentinel {
   const compiled = compilePlan(pkg);
   const scopes = new Scopes(pkg, compiled);
 
-  const inspectRequest = (request: InspectionRequest, settings: SentinelSettings, now: number): Verdict => {
-    const path = plainPath(request.target);
-    const mode =
-      path === null
-        ? null
-        : (settings.paths.find((entry) => pathPattern(entry.path).test(path))?.mode ?? null);
-    if (mode === "off") return { ...PASS, mode };
-    const scope = scopes.of(settings, path, now);
+  const judge = (request: InspectionRequest, body: Inflated, at: Place): Verdict => {
     const tx = new Transaction(automaton, pkg.settings.limits, compiled.request.wanted);
     const findings: Finding[] = [];
-    let budget: BudgetReason | null = null;
-    try {
+    const budget = attempt(() => {
       collectHead(request, tx);
-      collectBody(request, latin1(request.body), tx);
-    } catch (error) {
-      budget = exceeded(error);
-    }
+      if (body.fault !== null) tx.fault(body.fault);
+      addBody({ headers: request.headers, bytes: body.bytes, complete: request.bodyComplete }, tx);
+    });
     // What was collected is looked at even where a budget ended the collecting: the record should name the attack.
-    try {
-      evaluate(compiled, compiled.request, tx, scope, findings);
-    } catch (error) {
-      budget ??= exceeded(error);
-    }
-    return score({ pkg, findings, scope, budget, mode, work: tx.scanner.work });
+    const spent = attempt(() => evaluate(compiled, compiled.request, tx, at.scope, findings));
+    const beyond = !request.bodyComplete && pkg.settings.beyond === "reject" ? "body" : null;
+    return score({ pkg, findings, ...at, budget: budget ?? spent ?? beyond, work: tx.scanner.work });
+  };
+
+  const inspectRequest = (
+    request: InspectionRequest,
+    settings: SentinelSettings,
+    now: number,
+  ): Verdict | Promise<Verdict> => {
+    const at = place(request.target, settings, now);
+    if (at.mode === "off") return { ...PASS, mode: at.mode };
+    const encodings = request.body.length === 0 ? [] : encodingsOf(request.headers);
+    if (encodings.length === 0) return judge(request, { bytes: request.body, fault: null }, at);
+    return inflate(request.body, encodings, pkg.settings.limits.inflated, request.bodyComplete).then(
+      (body) => judge(request, body, at),
+      (error: unknown) => score({ pkg, findings: [], ...at, budget: exceeded(error), work: 0 }),
+    );
+  };
+
+  const place = (target: string, settings: SentinelSettings, now: number): Place => {
+    const path = plainPath(target);
+    const found =
+      path === null ? undefined : settings.paths.find((entry) => pathPattern(entry.path).test(path));
+    return { scope: scopes.of(settings, path, now), mode: found?.mode ?? null };
   };
 
   return {
@@ -69,6 +82,22 @@ export function createSentinel(pkg: SentinelPackage): Sentinel {
     inspectRequest,
     rateKeys: rateMatcher(pkg.rates),
   };
+}
+
+/** What holds for a request by its path. */
+interface Place {
+  readonly scope: RequestScope;
+  readonly mode: Override | null;
+}
+
+/** The budget that ended `work`; null where none did. */
+function attempt(work: () => void): BudgetReason | null {
+  try {
+    work();
+    return null;
+  } catch (error) {
+    return exceeded(error);
+  }
 }
 
 function exceeded(error: unknown): BudgetReason {

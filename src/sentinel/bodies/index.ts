@@ -1,43 +1,119 @@
 import type { Transaction } from "../engine/transaction.ts";
-import { addArgs } from "./arguments.ts";
-import { looksLikeJson, parseJson } from "./json.ts";
+import { latin1 } from "../engine/transaction.ts";
+import { addArg, addArgs, addJson } from "./arguments.ts";
+import { addGraphql } from "./graphql.ts";
+import { looksLikeJson } from "./json.ts";
+import { addMultipart } from "./multipart.ts";
 import { formPairs } from "./urlencoded.ts";
+import { addXml, looksLikeXml } from "./xml.ts";
+
+export { encodingsOf, inflate } from "./inflate.ts";
 
 export interface BodyInput {
   readonly headers: readonly (readonly [string, string])[];
-  /** One char a byte, decompressed. */
-  readonly text: string;
+  /** Decompressed. */
+  readonly bytes: Uint8Array;
   readonly complete: boolean;
 }
 
 export type BodyKind = "none" | "form" | "multipart" | "json" | "xml" | "graphql" | "text" | "binary";
 
-/** Adds what a body holds. Throws `Exceeded`. */
-export function parseBody(input: BodyInput, tx: Transaction): void {
-  const { text, headers, complete } = input;
-  const kind = kindOf(headers, text);
+/** Upload prefix that rules see of a body that is one file. */
+const FILE_PREFIX = 4096;
+
+/**
+ * Adds what a body holds, by its declared kind and, where it plainly is of
+ * another, by that as well: an origin may go by either. Throws `Exceeded`.
+ */
+export function addBody({ headers, bytes, complete }: BodyInput, tx: Transaction): void {
+  const type = headers.find(([name]) => name.toLowerCase() === "content-type")?.[1] ?? "";
+  const text = decodeCharset(bytes, type, tx);
+  const declared = text === "" ? "none" : declaredKind(type.toLowerCase());
+  const actual = declared === null ? sniff(text) : null;
+  const kind = declared ?? actual ?? "text";
   tx.add("body.kind", "", kind);
-  tx.add("body.size", "", String(text.length));
-  if (!complete) tx.add("body.faults", "", "truncated");
+  tx.add("body.size", "", String(bytes.length));
+  if (!complete) tx.fault("truncated");
   if (text === "") return;
-  if (kind !== "multipart") tx.add("body", "", text);
+  if (kind !== "multipart" && kind !== "binary") tx.add("body", "", text);
+  addKind(kind, text, type, complete, tx);
+  const other = mislabelled(kind, text);
+  if (other === null) return;
+  tx.fault("mislabelled");
+  addKind(other, text, type, complete, tx);
+}
+
+function addKind(kind: BodyKind, text: string, type: string, complete: boolean, tx: Transaction): void {
   switch (kind) {
     case "form":
-      addArgs(tx, "args.body", formPairs(text));
-      break;
+      return addArgs(tx, "args.body", formPairs(text));
     case "json":
-      if (!parseJson(text, "", "args.body", tx) && complete) tx.add("body.faults", "", "malformed-json");
-      break;
+      return addJsonBody(text, complete, tx);
+    case "multipart":
+      return addMultipart(text, type, complete, tx);
+    case "xml":
+      return addXml(text, complete, tx);
+    case "graphql":
+      if (addGraphql(tx, "args.body", "query", text)) return;
+      tx.fault("malformed-graphql");
+      return tx.add("args.body", "", text);
+    case "binary":
+      return tx.add("files.content", "", text.slice(0, FILE_PREFIX));
+    case "text":
+      return addArg(tx, "args.body", "", text, 0);
+    case "none":
+      return;
     default:
-      break;
+      kind satisfies never;
   }
 }
 
-function kindOf(headers: BodyInput["headers"], text: string): BodyKind {
-  if (text === "") return "none";
-  const type = headers.find(([name]) => name.toLowerCase() === "content-type")?.[1].toLowerCase() ?? "";
-  if (type.includes("json")) return "json";
+/** What follows the point where it stops being JSON is a value, so that nothing goes unseen. */
+function addJsonBody(text: string, complete: boolean, tx: Transaction): void {
+  const end = addJson(tx, "args.body", "", text, 0);
+  if (end >= text.length) return;
+  if (complete) tx.fault("malformed-json");
+  tx.add("args.body", "", text.slice(end));
+}
+
+function declaredKind(type: string): BodyKind | null {
+  if (type.trim().startsWith("multipart/")) return "multipart";
   if (type.includes("x-www-form-urlencoded")) return "form";
+  if (/[/+]json\b|[/+]x-ndjson\b|csp-report/.test(type)) return "json";
+  if (/[/+]xml\b/.test(type) && !type.includes("svg")) return "xml";
+  if (/application\/graphql(?:;|$)/.test(type)) return "graphql";
+  if (
+    /^\s*(?:image|video|audio|font)\/|octet-stream|\/(?:zip|gzip|pdf|protobuf|x-protobuf|wasm|msgpack)\b/.test(
+      type,
+    )
+  )
+    return "binary";
+  return null;
+}
+
+/** Bodies of no declared kind, or of text/plain as beacons send them. */
+function sniff(text: string): BodyKind | null {
   if (looksLikeJson(text)) return "json";
-  return "text";
+  if (looksLikeXml(text)) return "xml";
+  return /^[\w.%~[\]-]{1,200}=[^\s<>"{}]*$/.test(text) ? "form" : null;
+}
+
+/** The kind that the text plainly is though it was read as another; null where there is no doubt. */
+function mislabelled(kind: BodyKind, text: string): BodyKind | null {
+  if (kind === "none" || kind === "text" || kind === "graphql" || kind === "multipart") return null;
+  const actual = sniff(text);
+  if (actual === null || actual === kind) return null;
+  // JSON and XML in a form's first name are seen as a parameter; a form in place of JSON is what frameworks with body guessing accept.
+  return actual;
+}
+
+/** Text as one char a byte; UTF-16 becomes UTF-8 first, since origins that honour the charset do that. */
+function decodeCharset(bytes: Uint8Array, type: string, tx: Transaction): string {
+  const charset = /charset\s{0,4}=\s{0,4}["']?([\w.:-]{1,40})/i.exec(type)?.[1]?.toLowerCase();
+  if (charset === undefined || /^(?:utf-?8|us-ascii|ascii|iso-8859-1|latin1|windows-1252)$/.test(charset))
+    return latin1(bytes);
+  tx.fault("charset");
+  if (!/^utf-?16/.test(charset)) return latin1(bytes);
+  const text = new TextDecoder(charset.includes("be") ? "utf-16be" : "utf-16le").decode(bytes);
+  return latin1(new TextEncoder().encode(text));
 }

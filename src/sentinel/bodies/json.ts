@@ -1,43 +1,45 @@
-import { Exceeded, type Transaction } from "../engine/transaction.ts";
+import { Exceeded } from "../engine/transaction.ts";
 import { narrow } from "../transformations/percent.ts";
+
+/** What a parser hands over as it goes; each may throw `Exceeded`. */
+export interface JsonSink {
+  readonly nesting: number;
+  leaf(name: string, text: string, depth: number): void;
+  key(name: string): void;
+  duplicate(): void;
+}
 
 /** A text that could be a JSON object or array. */
 export function looksLikeJson(text: string): boolean {
-  return text.length > 1 && /^\s{0,8}(?:\{\s{0,8}["}]|\[\s{0,8}[[{"\]0-9tfn-])/.test(text);
+  return text.length > 1 && /^(?:\xef\xbb\xbf)?\s{0,8}(?:\{\s{0,8}["}]|\[\s{0,8}[[{"\]0-9tfn-])/.test(text);
 }
 
 /**
- * Adds the leaves of JSON under names such as `cart.items[0].sku`, and keys as
- * names. Lenient: what servers' parsers accept beyond RFC 8259 (comments, single
- * quotes) ends the parse as malformed, with the leaves before it added. Returns
- * whether the text was JSON to its end. Throws `Exceeded("nesting" | "values")`.
+ * Reads JSON (RFC 8259) without building it: leaves under names such as
+ * `cart.items[0].sku`, keys, keys that occur twice in an object. Returns where it
+ * stopped: the text's length where all of it was JSON. A string that never ends
+ * is a leaf all the same. Throws `Exceeded("nesting")`.
  */
-export function parseJson(
-  text: string,
-  prefix: string,
-  collection: "args.query" | "args.body",
-  tx: Transaction,
-): boolean {
-  return new JsonScanner(text, collection, tx).document(prefix);
+export function parseJson(text: string, prefix: string, depth: number, sink: JsonSink): number {
+  return new JsonScanner(text, depth, sink).document(prefix);
 }
 
 class JsonScanner {
   private at = 0;
-  private depth = 0;
+  private depth: number;
   private readonly text: string;
-  private readonly collection: "args.query" | "args.body";
-  private readonly tx: Transaction;
+  private readonly sink: JsonSink;
 
-  constructor(text: string, collection: "args.query" | "args.body", tx: Transaction) {
+  constructor(text: string, depth: number, sink: JsonSink) {
     this.text = text;
-    this.collection = collection;
-    this.tx = tx;
+    this.depth = depth;
+    this.sink = sink;
   }
 
-  document(prefix: string): boolean {
-    if (!this.value(prefix)) return false;
-    this.space();
-    return this.at === this.text.length;
+  document(prefix: string): number {
+    if (this.text.startsWith("\xef\xbb\xbf")) this.at = 3;
+    if (this.value(prefix)) this.space();
+    return this.at;
   }
 
   private value(name: string): boolean {
@@ -50,7 +52,7 @@ class JsonScanner {
       case '"': {
         const text = this.string();
         if (text === null) return false;
-        this.leaf(name, text);
+        this.sink.leaf(name, text, this.depth);
         return true;
       }
       default:
@@ -59,7 +61,7 @@ class JsonScanner {
   }
 
   private nested(inner: () => boolean): boolean {
-    if (++this.depth > this.tx.limits.nesting) throw new Exceeded("nesting");
+    if (++this.depth > this.sink.nesting) throw new Exceeded("nesting");
     this.at++;
     const ok = inner();
     this.depth--;
@@ -74,9 +76,9 @@ class JsonScanner {
       this.space();
       const key = this.text[this.at] === '"' ? this.string() : null;
       if (key === null) return false;
-      if (keys.has(key)) this.tx.add("body.faults", "", "duplicate-key");
+      if (keys.has(key)) this.sink.duplicate();
       keys.add(key);
-      this.tx.add(`${this.collection}.names`, "", key);
+      this.sink.key(key);
       this.space();
       if (!this.take(":")) return false;
       if (!this.value(name === "" ? key : `${name}.${key}`)) return false;
@@ -96,7 +98,7 @@ class JsonScanner {
     return this.take("]");
   }
 
-  /** The string at the cursor, escapes decoded; null where it does not end. What there is of it is a leaf all the same. */
+  /** The string at the cursor, escapes decoded; null where it does not end. */
   private string(): string | null {
     const start = ++this.at;
     let escaped = false;
@@ -110,7 +112,8 @@ class JsonScanner {
         return escaped ? unescape(raw) : raw;
       }
     }
-    this.leaf("", unescape(this.text.slice(start)));
+    this.sink.leaf("", unescape(this.text.slice(start)), this.depth);
+    this.at = this.text.length;
     return null;
   }
 
@@ -119,17 +122,8 @@ class JsonScanner {
     const found = SCALAR.exec(this.text)?.[0];
     if (found === undefined) return false;
     this.at += found.length;
-    this.leaf(name, found);
+    this.sink.leaf(name, found, this.depth);
     return true;
-  }
-
-  private leaf(name: string, text: string): void {
-    this.tx.add(this.collection, name, text);
-    if (this.depth < this.tx.limits.nesting && looksLikeJson(text)) {
-      const inner = new JsonScanner(text, this.collection, this.tx);
-      inner.depth = this.depth + 1;
-      inner.document(name);
-    }
   }
 
   private take(char: string): boolean {
@@ -151,7 +145,6 @@ const SCALAR = /true|false|null|-?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:e[+-]?[0-9]{
 const ESCAPE = /\\(?:u([0-9a-f]{4})|([\s\S]))/gi;
 const SHORT: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
-/** Code units above U+00FF become UTF-8 bytes unless they stand for ASCII. */
 function unescape(raw: string): string {
   return raw.replace(ESCAPE, (_all, hex?: string, char?: string) => {
     if (hex === undefined) return SHORT[char ?? ""] ?? char ?? "";

@@ -25,41 +25,6 @@ export function charsOf(element: AST.Element | AST.QuantifiableElement, fold: bo
   }
 }
 
-/** The bytes that a match of these elements followed by `follow` can begin with (a superset). */
-export function firstChars(
-  elements: readonly (AST.Element | AST.QuantifiableElement)[],
-  follow: CharSet,
-  fold: boolean,
-): CharSet {
-  const [element, ...rest] = elements;
-  if (element === undefined) return follow;
-  const after = (): CharSet => firstChars(rest, follow, fold);
-  switch (element.type) {
-    case "Group":
-    case "CapturingGroup":
-      return element.alternatives.reduce(
-        (set, { elements: inner }) => set | firstChars([...inner, ...rest], follow, fold),
-        0n,
-      );
-    case "Quantifier": {
-      const inner = firstChars(
-        [element.element, ...(element.max > 1 ? [element.element] : []), ...rest],
-        follow,
-        fold,
-      );
-      return element.min === 0 ? inner | after() : inner;
-    }
-    case "Assertion":
-      // An assertion can hold at some ends and not at others, so a match is not sure where one follows; `$` holds at one only.
-      return after() === 0n && element.kind !== "end" ? ALL_CHARS : after();
-    case "Backreference":
-    case "ExpressionCharacterClass":
-      return ALL_CHARS;
-    default:
-      return charsOf(element, fold) ?? ALL_CHARS;
-  }
-}
-
 function classPart(part: AST.CharacterClass["elements"][number]): CharSet {
   if (part.type === "Character") return part.value > 0xff ? 0n : range(part.value, part.value);
   if (part.type === "CharacterClassRange") return range(part.min.value, Math.min(part.max.value, 0xff));

@@ -1,12 +1,12 @@
-import { RegExpParser } from "@eslint-community/regexpp";
+import { RegExpParser, visitRegExpAST } from "@eslint-community/regexpp";
 import type { AST } from "@eslint-community/regexpp";
 import { RE2JS } from "re2js";
 import { checkSync } from "recheck";
 import { re2Flags } from "../operators/expression.ts";
 import type { PackageExpression } from "../package.ts";
-import { stepsPerStart } from "./bound.ts";
 import { requiredLiterals } from "./literals.ts";
 import type { ProofCache, Proof } from "./proofs.ts";
+import { measureSteps } from "./steps.ts";
 
 /** An expression after vetting: what the package holds, and what `rules check` says about it. */
 export interface VettedExpression {
@@ -20,10 +20,14 @@ export interface Refusal {
   readonly remedy: string;
 }
 
-/** Up to this many steps a start an expression is linear by structure, and cheap enough to run natively. */
-const BOUNDED = 2_000;
+/** Steps a char, at worst, up to which an expression of bounded repetitions runs natively. */
+const FEW_STEPS = 120;
 /** Steps that one run of an expression of proven degree may take. */
 const STEPS = 2_000_000;
+/** A shorter limit would make the expression miss what it is for. */
+const LEAST_LIMIT = 512;
+/** What proving one expression may take, in ms; the build waits for it once. */
+const PATIENCE = 2_000;
 
 /** Classifies an expression and chooses its engine; refuses what no engine can run in bounded time. */
 export function vetExpression(source: string, flags: string, cache: ProofCache): VettedExpression | Refusal {
@@ -52,44 +56,77 @@ function parse(source: string): AST.Pattern | string {
 }
 
 function prove(pattern: AST.Pattern, source: string, flags: string): Proof {
-  const steps = stepsPerStart(pattern, flags.includes("i"));
-  if (steps <= BOUNDED) return { complexity: "bounded", steps };
-  const found = checkSync(source, flags, { timeout: 10_000 });
-  if (found.status === "safe") return { complexity: found.checker === "automaton" ? "linear" : "undecided" };
-  if (found.status === "unknown") return { complexity: "undecided" };
-  const attack = found.attack.pattern;
-  return found.complexity.type === "exponential"
-    ? { complexity: "exponential", attack }
-    : { complexity: "polynomial", degree: found.complexity.degree, attack };
+  if (isBounded(pattern)) return { complexity: "bounded", ...measureSteps(pattern, flags.includes("i")) };
+  const found = checkSync(source, flags, { timeout: PATIENCE });
+  switch (found.status) {
+    case "safe":
+      return { complexity: found.checker === "automaton" ? "linear" : "undecided" };
+    case "vulnerable": {
+      const attack = found.attack.pattern;
+      return found.complexity.type === "exponential"
+        ? { complexity: "exponential", attack }
+        : { complexity: "polynomial", degree: found.complexity.degree, attack };
+    }
+    default:
+      return { complexity: "undecided" };
+  }
 }
 
 type Choice = Pick<PackageExpression, "engine" | "limit" | "weight">;
 
 function choose(proof: Proof, source: string, flags: string): Choice | Refusal {
-  if (proof.complexity === "bounded")
-    return { engine: "native", limit: 0, weight: boundedWeight(proof.steps) };
+  if (proof.complexity === "bounded" && proof.stepsPerChar <= FEW_STEPS) {
+    return { engine: "native", limit: 0, weight: Math.max(2, proof.stepsPerChar) };
+  }
   if (proof.complexity === "linear") return { engine: "native", limit: 0, weight: 4 };
-  if (runsOnRe2(source, flags)) return { engine: "re2", limit: 0, weight: 40 };
+  const refusal = re2Refusal(source, flags);
+  if (refusal === null) return { engine: "re2", limit: 0, weight: 40 };
   if (proof.complexity === "polynomial") {
     const limit = Math.floor(STEPS ** (1 / proof.degree));
-    return { engine: "short", limit, weight: Math.ceil(STEPS / limit / 4) };
+    if (limit >= LEAST_LIMIT) return { engine: "short", limit, weight: Math.ceil(STEPS / limit / 4) };
   }
   return {
-    message: `the expression is ${proof.complexity === "exponential" ? `exponential (attack: ${proof.attack})` : "not proven linear"} and uses lookaround or back-references, which the linear engine lacks`,
-    remedy: "bound its repetitions, or do without lookaround",
+    message: `the expression is ${describe(proof)}, and the linear engine cannot run it (${refusal})`,
+    remedy: "bound its repetitions so that fewer ways lead through it, and do without lookaround",
   };
 }
 
-/** Steps from a start are rarely all taken; what is typical is some tenth. */
-function boundedWeight(steps: number): number {
-  return Math.max(2, Math.min(64, Math.ceil(steps / 32)));
+/** What was proven, as `rules check` prints it. */
+export function describe(proof: Proof): string {
+  switch (proof.complexity) {
+    case "bounded":
+      return `bounded, at worst ${proof.stepsPerChar} steps a char (attack: ${JSON.stringify(proof.attack.slice(0, 80))} repeated)`;
+    case "polynomial":
+      return `polynomial of degree ${proof.degree} (attack: ${proof.attack})`;
+    case "exponential":
+      return `exponential (attack: ${proof.attack})`;
+    case "linear":
+      return "linear";
+    default:
+      return "with unbounded repetitions and not proven linear";
+  }
 }
 
-function runsOnRe2(source: string, flags: string): boolean {
+/** Why the linear engine cannot run an expression; null where it can. */
+function re2Refusal(source: string, flags: string): string | null {
   try {
     RE2JS.compile(source, re2Flags(flags));
-    return true;
-  } catch {
-    return false;
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
+}
+
+/** Whether every repetition has an end: then the steps from each start are at most a constant. */
+function isBounded(pattern: AST.Pattern): boolean {
+  let bounded = true;
+  visitRegExpAST(pattern, {
+    onQuantifierEnter: ({ max }) => {
+      if (max === Infinity) bounded = false;
+    },
+    onBackreferenceEnter: () => {
+      bounded = false;
+    },
+  });
+  return bounded;
 }

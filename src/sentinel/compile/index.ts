@@ -15,6 +15,7 @@ import { compileFile, type InlineTest } from "./rules.ts";
 import { exclusionsSchema, ruleFileSchema, type SettingsSource, settingsSchema } from "./schema.ts";
 
 export { type InlineTest } from "./rules.ts";
+export { describe } from "./expressions.ts";
 export { type ExpressionReport } from "./builder.ts";
 export { runInlineTests } from "./inline-tests.ts";
 export { ruleJsonSchema } from "./json-schema.ts";

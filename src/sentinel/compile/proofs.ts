@@ -3,10 +3,10 @@ import { dirname } from "node:path";
 import { z } from "zod";
 
 /** Bumped when the provers change. */
-const VERSION = 1;
+const VERSION = 4;
 
 const proofSchema = z.discriminatedUnion("complexity", [
-  z.object({ complexity: z.literal("bounded"), steps: z.number() }),
+  z.object({ complexity: z.literal("bounded"), stepsPerChar: z.number(), attack: z.string() }),
   z.object({ complexity: z.literal("linear") }),
   z.object({ complexity: z.literal("polynomial"), degree: z.number(), attack: z.string() }),
   z.object({ complexity: z.literal("exponential"), attack: z.string() }),
@@ -39,11 +39,9 @@ export function proofCache(path: string): ProofCache {
     save: () => {
       if (!changed) return;
       mkdirSync(dirname(path), { recursive: true });
-      // Renamed into place, so that two compilers at once leave a whole file.
-      writeFileSync(
-        `${path}.${process.pid}`,
-        JSON.stringify({ version: VERSION, proofs: Object.fromEntries(proofs) }),
-      );
+      // Two compilers at once leave a whole file, with what both proved.
+      const merged = { ...load(path), ...Object.fromEntries(proofs) };
+      writeFileSync(`${path}.${process.pid}`, JSON.stringify({ version: VERSION, proofs: merged }));
       renameSync(`${path}.${process.pid}`, path);
     },
   };

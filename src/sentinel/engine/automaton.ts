@@ -1,4 +1,4 @@
-import { BITS, HIGH, WIDE_SPACE } from "./signature.ts";
+import { BITS, SPACE, WIDE_SPACE } from "./signature.ts";
 
 /** What one pass over a value finds. */
 export interface Scan {
@@ -12,7 +12,8 @@ const NO_HITS: readonly number[] = [];
 /**
  * Aho and Corasick's automaton (1975) over lower-case literals as a full
  * transition table: one table look-up a char, however many literals there are.
- * Chars that occur in no literal share a class, which keeps the table small.
+ * Chars that occur in no literal share a class, which keeps the table small. A
+ * state is its row's offset, negative (`~offset`) where literals end in it.
  */
 export class Automaton {
   private readonly classes = new Uint8Array(256);
@@ -28,43 +29,48 @@ export class Automaton {
   constructor(literals: readonly string[]) {
     this.width = this.classify(literals);
     const trie = buildTrie(literals, this.classes, this.width);
-    this.next = trie.next;
+    const hits = complete(trie, this.width);
     this.starts = new Int32Array(trie.states + 1);
     const outputs: number[] = [];
-    const collected = complete(trie, this.width);
     for (let state = 0; state < trie.states; state++) {
       this.starts[state] = outputs.length;
-      for (const hit of collected[state] ?? NO_HITS) outputs.push(hit);
+      for (const hit of hits[state] ?? NO_HITS) outputs.push(hit);
     }
     this.starts[trie.states] = outputs.length;
     this.outputs = Int32Array.from(outputs);
+    this.next = trie.next.map((state) =>
+      hits[state] === undefined ? state * this.width : ~(state * this.width),
+    );
     this.seen = new Int32Array(literals.length);
   }
 
+  /** `text` is a byte string. */
   scan(text: string): Scan {
-    const { classes, next, starts, width } = this;
+    const { classes, next } = this;
+    const { length } = text;
     let hits: number[] | null = null;
     let signature = 0;
-    let previous = 0;
     let state = 0;
-    for (let at = 0; at < text.length; at++) {
-      const code = text.charCodeAt(at);
-      signature |= BITS[code] ?? HIGH;
-      if (code === 0x20 && previous === 0x20) signature |= WIDE_SPACE;
-      previous = code;
-      state = next[state * width + (classes[code] ?? 0)] ?? 0;
-      const from = starts[state] ?? 0;
-      const to = starts[state + 1] ?? 0;
-      if (from !== to) hits = this.collect(from, to, hits);
+    for (let at = 0; at < length; at++) {
+      const code = text.charCodeAt(at) & 0xff;
+      signature |= BITS[code] ?? 0;
+      state = next[state + (classes[code] ?? 0)] ?? 0;
+      if (state < 0) {
+        state = ~state;
+        hits = this.collect(state, hits);
+      }
     }
+    if ((signature & (SPACE | WIDE_SPACE)) === SPACE && text.includes("  ")) signature |= WIDE_SPACE;
     return { signature, hits: hits ?? NO_HITS };
   }
 
-  private collect(from: number, to: number, hits: number[] | null): number[] {
-    const { seen, outputs } = this;
+  private collect(offset: number, hits: number[] | null): number[] {
+    const { seen, outputs, starts } = this;
+    const state = offset / this.width;
+    const to = starts[state + 1] ?? 0;
     if (hits === null) this.stamp++;
     const list = hits ?? [];
-    for (let at = from; at < to; at++) {
+    for (let at = starts[state] ?? 0; at < to; at++) {
       const hit = outputs[at] ?? 0;
       if (seen[hit] === this.stamp) continue;
       seen[hit] = this.stamp;

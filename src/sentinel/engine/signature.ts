@@ -31,21 +31,24 @@ export const LETTER = 1 << 23;
 export const COLON = 1 << 24;
 export const BRACE = 1 << 25;
 export const CONTROL = 1 << 26;
+/** A char of base64 or base64url. */
+const RUN = 1 << 27;
 
 /** Bits of each byte. */
-export const BITS: Uint32Array = kinds();
+export const BITS: Int32Array = kinds();
 
-function kinds(): Uint32Array {
-  const bits = new Uint32Array(256);
+function kinds(): Int32Array {
+  const bits = new Int32Array(256);
   const add = (chars: string, bit: number): void => {
     for (const char of chars) bits[char.charCodeAt(0)] = (bits[char.charCodeAt(0)] ?? 0) | bit;
   };
   const range = (from: number, to: number, bit: number): void => {
     for (let code = from; code <= to; code++) bits[code] = (bits[code] ?? 0) | bit;
   };
-  range(0x41, 0x5a, UPPER | LETTER);
-  range(0x61, 0x7a, LETTER);
-  range(0x30, 0x39, DIGIT);
+  range(0x41, 0x5a, UPPER | LETTER | RUN);
+  range(0x61, 0x7a, LETTER | RUN);
+  range(0x30, 0x39, DIGIT | RUN);
+  add("+/-_", RUN);
   range(0x80, 0xff, HIGH);
   range(0x00, 0x1f, CONTROL);
   add("\t\n\v\f\r\xa0", WIDE_SPACE | SPACE);
@@ -76,15 +79,25 @@ function kinds(): Uint32Array {
   return bits;
 }
 
-/** The signature alone, where no automaton runs. */
+/** The signature alone, of a byte string, where no automaton runs. */
 export function signatureOf(text: string): number {
   let signature = 0;
-  let previous = 0;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    signature |= BITS[code] ?? HIGH;
-    if (code === 0x20 && previous === 0x20) signature |= WIDE_SPACE;
-    previous = code;
+  for (let at = 0; at < text.length; at++) signature |= BITS[text.charCodeAt(at) & 0xff] ?? 0;
+  return (signature & SPACE) !== 0 && text.includes("  ") ? signature | WIDE_SPACE : signature;
+}
+
+/** Whether a run of this many letters, digits, `+`, `/`, `-` and `_` occurs; looks at one char in `length` where there is none near. */
+export function hasLongRun(text: string, length: number): boolean {
+  let at = length - 1;
+  while (at < text.length) {
+    let from = at;
+    while (from >= 0 && at - from < length && isRunChar(text, from)) from--;
+    if (at - from >= length) return true;
+    at = from + length;
   }
-  return signature;
+  return false;
+}
+
+function isRunChar(text: string, at: number): boolean {
+  return ((BITS[text.charCodeAt(at) & 0xff] ?? 0) & RUN) !== 0;
 }

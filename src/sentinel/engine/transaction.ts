@@ -45,6 +45,11 @@ export class Transaction {
     else known.push(value);
   }
 
+  /** Names what is wrong with the body, each once. */
+  fault(name: string): void {
+    if (!this.of("body.faults").some((value) => value.root.text === name)) this.add("body.faults", "", name);
+  }
+
   of(collection: Collection): readonly Value[] {
     return this.byCollection.get(collection) ?? NO_VALUES;
   }
