@@ -74,13 +74,12 @@ export interface RequestEvent {
 
 /** The event as its log line. */
 export function logLine(event: RequestEvent): string {
-  const { path, query, error, time, ...rest } = event;
+  const { error } = event;
   return JSON.stringify({
     event: "request",
-    time: new Date(time).toISOString(),
-    ...rest,
-    path: redactPath(path),
-    query: redactQuery(query),
-    error: error === null ? null : { ...error, cause: error.cause === null ? null : redactText(error.cause) },
+    ...event,
+    path: redactPath(event.path),
+    query: redactQuery(event.query),
+    error: error === null || error.cause === null ? error : { ...error, cause: redactText(error.cause) },
   });
 }

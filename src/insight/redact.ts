@@ -19,8 +19,12 @@ export function redactText(text: string): string {
     .replace(/[A-Za-z0-9_+/=.-]{24,}/g, (word) => (looksOpaque(word) ? HIDDEN : word));
 }
 
+/** What a path must hold before any of it could be a secret. */
+const SUSPECT = /[%@]|\d(?:[ -]?\d){11}|[^/]{24}/;
+
 /** A path, segment by segment: a slug stays, an opaque identifier goes. */
 export function redactPath(path: string): string {
+  if (path.length <= MAX_TEXT && !SUSPECT.test(path)) return path;
   return path
     .slice(0, MAX_TEXT * 2)
     .split("/")

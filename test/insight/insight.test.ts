@@ -87,7 +87,7 @@ describe("recording", () => {
     expect(line).toMatchObject({
       event: "request",
       requestId: "r-1",
-      time: "2026-11-22T00:00:00.000Z",
+      time: Date.UTC(2026, 10, 22),
       query: "q&page=2",
       status: 200,
       cache: { outcome: "hit" },
