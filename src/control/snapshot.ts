@@ -54,7 +54,7 @@ export interface Control {
   rulesPackage(version: string): Promise<Uint8Array | null>;
   /** Makes the next snapshot of this isolate ask the object: after a change made through it. */
   forget(): void;
-  /** The object itself, for the private API. */
+  /** The object itself, for the private API; to be asked for anew in every request. */
   readonly port: ControlPort;
   readonly builtin: { readonly mode: Mode };
 }
@@ -68,7 +68,8 @@ export function createControl(options: ControlOptions): Control {
   const { namespace, builtin, clock, sleep } = options;
   // The object speaks ControlPort over RPC; the binding does not know its class.
   // oxlint-disable-next-line typescript-eslint/no-unsafe-type-assertion -- it is ControlObject that wrangler.toml binds
-  const port = namespace.getByName("control") as unknown as ControlPort;
+  // A stub belongs to the request that made it: workerd refuses to use it from another.
+  const port = (): ControlPort => namespace.getByName("control") as unknown as ControlPort;
   const site = siteCache(options.cacheApi);
   const effective = effectiveSnapshots(builtin.mode);
   let held: Held | null = null;
@@ -99,7 +100,7 @@ export function createControl(options: ControlOptions): Control {
     const known = held;
     const fromSite = skipSite ? null : await site.read(known, now);
     if (fromSite !== null) return fromSite;
-    const text = await port.read(known?.published.version ?? -1);
+    const text = await port().read(known?.published.version ?? -1);
     const found = text === null && known !== null ? { ...known, readAt: now } : reading(text ?? "", now);
     await site.write(found);
     return found;
@@ -114,7 +115,9 @@ export function createControl(options: ControlOptions): Control {
   }
 
   return {
-    port,
+    get port() {
+      return port();
+    },
     builtin,
     async snapshot(now, waitUntil) {
       const refreshing = now - refreshingSince < PATIENCE_MS;
@@ -131,7 +134,7 @@ export function createControl(options: ControlOptions): Control {
     async rulesPackage(version) {
       const stored = await site.readPackage(version);
       if (stored !== null) return stored;
-      const content = await port.package(version);
+      const content = await port().package(version);
       if (content !== null) await site.writePackage(version, content);
       return content;
     },

@@ -36,7 +36,7 @@ export function createShards(namespace: DurableObjectNamespace, count: number): 
     namespace.getByName(`shard-${index}`) as unknown as ShardPort;
 
   // oxlint-disable-next-line typescript-eslint/no-unsafe-type-assertion -- as above
-  const desk = namespace.getByName("desk") as unknown as DeskPort;
+  const desk = (): DeskPort => namespace.getByName("desk") as unknown as DeskPort;
 
   async function gather<T>(ask: (port: ShardPort) => Promise<readonly T[]>): Promise<T[]> {
     const asked = Array.from({ length: count }, (_, index) => ask(shard(index)));
@@ -47,7 +47,10 @@ export function createShards(namespace: DurableObjectNamespace, count: number): 
   }
 
   return {
-    desk,
+    // A stub belongs to the request that made it: workerd refuses to use it from another.
+    get desk() {
+      return desk();
+    },
     add: async (site, samples, sightings, keep) => shard(indexOf(site, count)).add(samples, sightings, keep),
     async sightings(rule) {
       const found = await gather((port) => port.sightings(rule));
