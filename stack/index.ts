@@ -20,6 +20,8 @@ import {
 } from "./datastore/index.ts";
 import { createStorefront } from "./storefront/index.ts";
 
+export { edgeSignal, startAutoscaler, type Autoscaler, type AutoscalerOptions } from "./autoscaler.ts";
+
 export interface StackOptions {
   /** PostgreSQL, e.g. `postgres://user:secret@host/shop`; embedded PGlite without it. */
   readonly databaseUrl?: string;

@@ -3,7 +3,10 @@
  * are purged, and only then forgotten. A delivery that fails is tried again
  * with growing pauses, for ever; a process that dies in between leaves its
  * rows to another when the lease is over. So: at least once, and in any order.
+ * What gathers while a purge is under way goes with the next one, so a flash
+ * sale makes a few purges a second and not one an order.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import type { Sql } from "../datastore/index.ts";
 
 export interface OutboxOptions {
@@ -23,6 +26,8 @@ export interface Outbox {
 }
 
 const BATCH = 500;
+/** Milliseconds between two purges, in which more may gather. */
+const GATHER = 250;
 /** Seconds a claimed row belongs to whoever claimed it. */
 const LEASE = 30;
 /** Seconds of the longest pause between two tries. */
@@ -54,6 +59,7 @@ export function openOutbox(options: OutboxOptions): Outbox {
       // A database that cannot be reached now is asked again at the next interval.
       const delivered = await deliver().catch(() => 0);
       if (delivered === BATCH) again = true;
+      if (delivered > 0) await pause(GATHER, undefined, { signal: closing.signal }).catch(() => undefined);
     } while (again && !closing.signal.aborted);
     running = undefined;
   };

@@ -219,6 +219,28 @@ describe.each(["pglite", "postgres"] as const)("orders on %s", (kind) => {
       expect(calls).toEqual(Array.from({ length: 3 }, () => ["stock-5", "stock-6"]));
     });
 
+    test("a burst of orders makes few purges", async () => {
+      await setStock(ITEM, 1_000);
+      let purges = 0;
+      const outbox = openOutbox({ sql, purge: async () => void purges++ });
+      const burst = createCheckout(sql, outbox.wake);
+      for (let index = 0; index < 50; index++) {
+        await burst.request("/orders", {
+          method: "POST",
+          headers: { "Idempotency-Key": `burst-${index}` },
+          body: JSON.stringify({
+            name: "A",
+            email: "a@example.com",
+            items: [{ productId: ITEM, quantity: 1 }],
+          }),
+        });
+      }
+      await expect.poll(() => sql.query("SELECT id FROM outbox"), { timeout: 5_000 }).toEqual([]);
+      await outbox.close();
+      expect(purges).toBeGreaterThan(0);
+      expect(purges).toBeLessThan(20);
+    });
+
     test("two replicas' outboxes share the work, and each row is delivered once when nothing fails", async () => {
       await setStock(ITEM, 1_000);
       await Promise.all(Array.from({ length: 30 }, (_, index) => order(`shared-${index}`, [[ITEM, 1]])));
