@@ -1,11 +1,11 @@
 import { addArgs } from "./bodies/arguments.ts";
 import { formPairs } from "./bodies/urlencoded.ts";
-import { Exceeded, type Transaction } from "./engine/transaction.ts";
+import { byteString, Exceeded, type Transaction } from "./engine/transaction.ts";
 import type { InspectionRequest } from "./verdict.ts";
 
 /** Fills a transaction with phase 1: request line, query, headers and cookies. Throws `Exceeded`. */
 export function collectHead(request: InspectionRequest, tx: Transaction): void {
-  const { target, headers } = request;
+  const target = byteString(request.target);
   const split = target.indexOf("?");
   const path = split < 0 ? target : target.slice(0, split);
   const query = split < 0 ? "" : target.slice(split + 1);
@@ -20,8 +20,9 @@ export function collectHead(request: InspectionRequest, tx: Transaction): void {
     tx.add("query", "", query);
     addArgs(tx, "args.query", formPairs(query));
   }
-  for (const [name, value] of headers) {
+  for (const [name, text] of request.headers) {
     const lower = name.toLowerCase();
+    const value = byteString(text);
     tx.add("headers", lower, value);
     tx.add("headers.names", "", lower);
     if (lower === "cookie") addCookies(tx, value);

@@ -35,7 +35,9 @@ export function addBody({ headers, bytes, complete }: BodyInput, tx: Transaction
   tx.add("body.size", "", String(bytes.length));
   if (!complete) tx.fault("truncated");
   if (text === "") return;
-  if (kind !== "multipart" && kind !== "binary") tx.add("body", "", text);
+  // A form says in its parameters all that it says; JSON does so but for what spans its leaves.
+  if (kind === "json") tx.addPlain("body", "", text);
+  else if (kind === "xml" || kind === "text" || kind === "graphql") tx.add("body", "", text);
   addKind(kind, text, type, complete, tx);
   const other = mislabelled(kind, text);
   if (other === null) return;

@@ -16,9 +16,5 @@ function decodePair(pair: string): readonly [string, string] {
   const equals = pair.indexOf("=");
   const name = equals < 0 ? pair : pair.slice(0, equals);
   const value = equals < 0 ? "" : pair.slice(equals + 1);
-  return [decode(name), decode(value)];
-}
-
-function decode(text: string): string {
-  return text.includes("%") || text.includes("+") ? formDecode(text) : text;
+  return [formDecode(name), formDecode(value)];
 }

@@ -13,8 +13,8 @@ export interface Requirement {
   readonly need: readonly string[] | null;
 }
 
-const MAX_EXACT = 24;
-const MAX_NEED = 64;
+const MAX_EXACT = 64;
+const MAX_NEED = 300;
 const MAX_CLASS = 6;
 const UNKNOWN: Requirement = { exact: null, need: null };
 const EMPTY: Requirement = { exact: [""], need: null };
@@ -114,22 +114,32 @@ function quantifier({ min, max, element }: AST.Quantifier, fold: boolean): Requi
   return { exact, need: null };
 }
 
-/** The set whose shortest string is longest, then the smallest set. */
+/** The set that is least likely to occur by chance. */
 function best(candidates: readonly (readonly string[] | null)[]): readonly string[] | null {
   let chosen: readonly string[] | null = null;
   for (const candidate of candidates) {
-    if (candidate === null || shortest(candidate) === 0) continue;
-    if (chosen === null || worth(candidate) > worth(chosen)) chosen = candidate;
+    if (candidate === null || candidate.length === 0 || candidate.includes("")) continue;
+    if (chosen === null || chance(candidate) < chance(chosen)) chosen = candidate;
   }
   return chosen;
 }
 
-export function shortest(set: readonly string[]): number {
-  return set.reduce((least, text) => Math.min(least, text.length), set.length === 0 ? 0 : Infinity);
+/** Rough chance that a place in an innocent text begins one of the strings. */
+function chance(set: readonly string[]): number {
+  return set.reduce(
+    (sum, text) => sum + text.split("").reduce((product, char) => product * frequency(char), 1),
+    0,
+  );
 }
 
-function worth(set: readonly string[]): number {
-  return Math.min(shortest(set), 6) * 100 - set.length;
+/** Letters of English in the order of their frequency, then what else is common in requests. */
+const COMMON = "etaoinsrhldcumfpgwybvkxjqz";
+
+function frequency(char: string): number {
+  const rank = COMMON.indexOf(char);
+  if (rank >= 0) return 0.09 * 0.88 ** rank;
+  if (char === " ") return 0.15;
+  return /[0-9.,/-]/.test(char) ? 0.02 : 0.003;
 }
 
 function unique(list: readonly string[]): readonly string[] {

@@ -137,6 +137,8 @@ class Model {
   }
 }
 
+const LIKELY = [" ", "a", "1", "-", "/", ".", "'", '"', "=", "("];
+
 /** Makes texts out of an expression; the same ones every time. */
 class Sampler {
   private readonly fold: boolean;
@@ -157,8 +159,8 @@ class Sampler {
   }
 
   private alternatives(list: readonly AST.Alternative[]): string {
-    const { elements = [] } = list[this.below(list.length)] ?? {};
-    return elements.map((element) => this.element(element)).join("");
+    const chosen = list[this.below(list.length)];
+    return (chosen?.elements ?? []).map((element) => this.element(element)).join("");
   }
 
   private element(element: AST.Element): string {
@@ -187,7 +189,7 @@ class Sampler {
 
   /** Mostly what other parts are likely to take as well: white space, digits, letters. */
   private char(set: CharSet): string {
-    const likely = [..." a1-/.'\"=("].filter((char) => ((set >> BigInt(char.charCodeAt(0))) & 1n) === 1n);
+    const likely = LIKELY.filter((char) => ((set >> BigInt(char.charCodeAt(0))) & 1n) === 1n);
     if (likely.length > 0 && this.below(4) > 0) return likely[this.below(likely.length)] ?? " ";
     const from = this.below(256);
     for (let step = 0; step < 256; step++) {

@@ -34,11 +34,20 @@ export class Transaction {
     return this.wanted.has(collection);
   }
 
-  /** Adds a value; `text` may hold any characters. Throws `Exceeded("values")`. */
+  /** Adds a value, a byte string. Throws `Exceeded("values")`. */
   add(collection: Collection, name: string, text: string): void {
+    this.put(collection, name, text, true);
+  }
+
+  /** Adds a value that is not peeled: its parts are values of their own. */
+  addPlain(collection: Collection, name: string, text: string): void {
+    this.put(collection, name, text, false);
+  }
+
+  private put(collection: Collection, name: string, text: string, peelable: boolean): void {
     if (!this.wanted.has(collection)) return;
     if (this.values.length >= this.limits.values) throw new Exceeded("values");
-    const value = new Value(collection, name, this.scanner.view(byteString(text)));
+    const value = new Value(collection, name, this.scanner.view(text), peelable);
     this.values.push(value);
     const known = this.byCollection.get(collection);
     if (known === undefined) this.byCollection.set(collection, [value]);
@@ -69,11 +78,18 @@ export function byteString(text: string): string {
   return WIDE.test(text) ? latin1(new TextEncoder().encode(text)) : text;
 }
 
-/** Bytes as a string of one char each. (`TextDecoder("latin1")` is windows-1252 and maps 0x80 to 0x9f elsewhere.) */
+const decoder = new TextDecoder("latin1");
+
+/**
+ * Bytes as a string of one char each. The encoding that the platform calls
+ * latin1 is windows-1252, which differs from 0x80 to 0x9f; where its chars turn
+ * up the slow way is taken.
+ */
 export function latin1(bytes: Uint8Array): string {
+  const text = decoder.decode(bytes);
+  if (!WIDE.test(text)) return text;
   let out = "";
-  for (let at = 0; at < bytes.length; at += 8192) {
+  for (let at = 0; at < bytes.length; at += 8192)
     out += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  }
   return out;
 }

@@ -56,17 +56,20 @@ export class Scanner {
   }
 }
 
+const NO_VIEWS: readonly View[] = [];
+
 /** A value of a request, and its forms once somebody asks. */
 export class Value {
   readonly collection: Collection;
   readonly name: string;
   readonly root: View;
-  private peeled: readonly View[] | null = null;
+  private peeled: readonly View[] | null;
 
-  constructor(collection: Collection, name: string, root: View) {
+  constructor(collection: Collection, name: string, root: View, peelable: boolean) {
     this.collection = collection;
     this.name = name;
     this.root = root;
+    this.peeled = peelable ? null : NO_VIEWS;
   }
 
   /** What peeling makes of the value, without the value itself. */
@@ -79,5 +82,3 @@ export class Value {
     return texts.length === 0 ? NO_VIEWS : texts.map((text) => scanner.view(text));
   }
 }
-
-const NO_VIEWS: readonly View[] = [];

@@ -54,8 +54,8 @@ export const TRANSFORMATIONS: ReadonlyMap<string, Transformation> = new Map(
         bit.WIDE_SPACE |
         bit.COMMA |
         bit.UPPER |
-        bit.SPACE |
-        bit.HIGH,
+        bit.SLASH |
+        bit.PAREN,
       apply: shell,
     },
   }),

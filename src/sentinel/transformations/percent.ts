@@ -1,10 +1,10 @@
 /** Percent encodings as servers, forms and old IIS read them. Invalid sequences stay as they are. */
 export function percentDecode(text: string): string {
-  return text.replace(/%([0-9a-f]{2})/gi, fromHex);
+  return text.includes("%") ? text.replace(/%([0-9a-f]{2})/gi, fromHex) : text;
 }
 
 export function formDecode(text: string): string {
-  return percentDecode(text.replaceAll("+", " "));
+  return percentDecode(text.includes("+") ? text.replaceAll("+", " ") : text);
 }
 
 export function percentDecodeWide(text: string): string {
@@ -13,7 +13,8 @@ export function percentDecodeWide(text: string): string {
 
 /** Without the plus sign, for values that were form-decoded once already. */
 export function percentDecodeAgain(text: string): string {
-  return percentDecode(text).replace(/%u([0-9a-f]{4})/gi, fromWideHex);
+  const once = percentDecode(text);
+  return once.includes("%") ? once.replace(/%u([0-9a-f]{4})/gi, fromWideHex) : once;
 }
 
 function fromHex(_all: string, digits: string): string {

@@ -6,11 +6,15 @@ import { lowercase } from "./text.ts";
  * (`c$@at`, `/e$xyz/tc`), `$IFS` for a space, wildcards left as they are.
  */
 export function shell(text: string): string {
-  const bare = text
-    .replace(/\$\{?IFS\}?(?:%%\?)?|\$IFS\$9/gi, " ")
-    .replace(/\$(?:[@*#?!0-9-]|\{[@*0-9a-z_]{0,40}\}|[a-z_][a-z0-9_]{0,40})/gi, "")
-    .replace(/[\\"'^]/g, "")
-    .replace(/[\s\xa0,;]+/g, " ")
-    .replace(/ (?=[/(])/g, "");
+  let bare = text;
+  if (bare.includes("$")) bare = bare.replace(FIELD_SEPARATOR, " ").replace(VARIABLE, "");
+  if (QUOTING.test(bare)) bare = bare.replace(/[\\"'^]+/g, "");
+  if (SEPARATED.test(bare)) bare = bare.replace(/[\s\xa0,;]+/g, " ").replace(/ (?=[/(])/g, "");
   return lowercase(bare);
 }
+
+const FIELD_SEPARATOR = /\$\{?IFS\}?(?:%%\?)?|\$IFS\$9/gi;
+const VARIABLE = /\$(?:[@*#?!0-9-]|\{[@*0-9a-z_]{0,40}\}|[a-z_][a-z0-9_]{0,40})/gi;
+const QUOTING = /[\\"'^]/;
+/** White space that is not one space between words. */
+const SEPARATED = /[,;\t-\r\xa0]|  | [/(]/;
