@@ -81,6 +81,7 @@ function wire(env: Env, policy: Policy): EdgeParts {
     authorities: settings.authorities,
     scheme: settings.scheme,
     redirectToHttps: settings.redirectToHttps,
+    ownOrigins: settings.ownOrigins,
     gateway,
     control,
     fabric: fabricOf(settings, policy),

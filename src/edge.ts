@@ -11,6 +11,7 @@ import { peekBody } from "./http/body.ts";
 import { type CanonicalFault, canonicalize } from "./http/canonical.ts";
 import { EdgeError } from "./http/errors.ts";
 import { headerBytes } from "./http/headers.ts";
+import { requireOwnOrigin } from "./http/operator.ts";
 import type { Insight } from "./insight/index.ts";
 import { type Life, beginLife, eventOf, sentinelField, timingField } from "./life.ts";
 import type { GateOutcome, Queue } from "./queue/index.ts";
@@ -25,6 +26,8 @@ export interface EdgeParts {
   readonly scheme: "https" | undefined;
   /** Whether plain http is redirected to https. */
   readonly redirectToHttps: boolean;
+  /** Origins whose pages may change things behind the Fabric. */
+  readonly ownOrigins: readonly string[];
   readonly gateway: Gateway;
   readonly control: Control;
   readonly fabric: Fabric;
@@ -144,6 +147,7 @@ async function letIn(
   if (life.target.foldedPath.startsWith("/_edge/") || life.target.foldedPath === "/_edge") {
     return parts.operate(request, access, life, waitUntil);
   }
+  if (request.method !== "GET" && request.method !== "HEAD") requireOwnOrigin(request, parts.ownOrigins);
   const response = await forward(originRequest(request, life, parts), request.body, life, parts, waitUntil);
   return parts.gateway.finish(response, { tls: hsts(life, parts) });
 }
