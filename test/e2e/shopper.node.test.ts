@@ -127,7 +127,7 @@ describe.skipIf(unable !== null)("a shopper in a real browser, in front of Postg
         await page.goto(`${system.edge.url}/product/ocaso-candle`);
         return (await page.getByText("Only 3 left").count()) === 1 ? true : undefined;
       }, 6000);
-      expect(await (await operate(system.edge, "purges")).text()).toContain(`product-${product}`);
+      expect(await (await operate(system.edge, "purges")).text()).toContain(`stock-${product}`);
       await page.context().close();
     },
   );
