@@ -6,8 +6,8 @@
  */
 import { Hono, type Context } from "hono";
 import { z } from "zod";
-import { EdgeError, problemResponse } from "../http/errors.ts";
-import { checkInput, readJson, reasonSchema, type Operator } from "../http/operator.ts";
+import { EdgeError } from "../http/errors.ts";
+import { checkInput, problemOf, readJson, reasonSchema, type Operator } from "../http/operator.ts";
 import type { PurgeOrder, Published } from "./object.ts";
 import type { Control } from "./snapshot.ts";
 import {
@@ -120,7 +120,7 @@ const auditQuery = z.object({
 export function controlRoutes(options: ControlRoutesOptions): Hono<Env> {
   const { control } = options;
   const app = new Hono<Env>();
-  app.onError((thrown, c) => problemResponse(EdgeError.from(thrown), c.env.requestId));
+  app.onError((thrown, c) => problemOf(thrown, c.env));
 
   app.get("/status", async (c) => {
     const snapshot = await control.snapshot(c.env.now, c.env.waitUntil);

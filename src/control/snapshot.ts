@@ -66,10 +66,10 @@ interface Held extends Read {
 
 export function createControl(options: ControlOptions): Control {
   const { namespace, builtin, clock, sleep } = options;
-  // The object speaks ControlPort over RPC; the binding does not know its class.
-  // oxlint-disable-next-line typescript-eslint/no-unsafe-type-assertion -- it is ControlObject that wrangler.toml binds
-  // A stub belongs to the request that made it: workerd refuses to use it from another.
-  const port = (): ControlPort => namespace.getByName("control") as unknown as ControlPort;
+  /** The object speaks ControlPort over RPC. A stub belongs to the request that made it, so each use makes its own. */
+  const port = (): ControlPort =>
+    // oxlint-disable-next-line typescript-eslint/no-unsafe-type-assertion -- it is ControlObject that wrangler.toml binds
+    namespace.getByName("control") as unknown as ControlPort;
   const site = siteCache(options.cacheApi);
   const effective = effectiveSnapshots(builtin.mode);
   let held: Held | null = null;

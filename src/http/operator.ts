@@ -3,7 +3,7 @@
  * is read. Failures are EdgeErrors.
  */
 import { z } from "zod";
-import { EdgeError } from "./errors.ts";
+import { EdgeError, problemResponse } from "./errors.ts";
 
 /** The caller of one private request, as the Fabric let it in. */
 export interface Operator {
@@ -13,6 +13,12 @@ export interface Operator {
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly waitUntil: (work: Promise<unknown>) => void;
+}
+
+/** The answer to an expected failure; a bug is thrown on to the line, which records it with its cause. */
+export function problemOf(thrown: Error, operator: Operator): Response {
+  if (thrown instanceof EdgeError) return problemResponse(thrown, operator.requestId);
+  throw thrown;
 }
 
 /** Why a change is made; every change says it. */

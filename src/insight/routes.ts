@@ -1,8 +1,7 @@
 /** Insight's part of the private API: metrics, objectives, autoscale signal. The caller has been let in before. */
 import { Hono } from "hono";
 import { z } from "zod";
-import { EdgeError, problemResponse } from "../http/errors.ts";
-import { checkInput, type Operator } from "../http/operator.ts";
+import { checkInput, problemOf, type Operator } from "../http/operator.ts";
 import { recommend, type AutoscaleConfig, type AutoscaleSignal, type Demand } from "./autoscale.ts";
 import type { Insight } from "./insight.ts";
 import { exposition, parseSeries } from "./series.ts";
@@ -28,7 +27,7 @@ const ruleQuery = z.object({ rule: z.string().min(1).max(100) });
 export function insightRoutes(options: InsightRoutesOptions): Hono<{ Bindings: Operator }> {
   const { insight } = options;
   const app = new Hono<{ Bindings: Operator }>();
-  app.onError((thrown, c) => problemResponse(EdgeError.from(thrown), c.env.requestId));
+  app.onError((thrown, c) => problemOf(thrown, c.env));
   app.use(async (c, next) => {
     await next();
     c.header("cache-control", "no-store");

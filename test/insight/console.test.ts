@@ -72,7 +72,7 @@ function browser({ actor = "console", refuse = null as number | null, broken = f
   });
   const operator = { actor, requestId: "r-1", now, waitUntil: () => undefined };
   const fetchPage = async (path: string, init?: RequestInit) => {
-    const response = await app.fetch(new Request(origin + path, init), operator);
+    const response = await app.fetch(new Request(`${origin}/_edge${path}`, init), operator);
     return { status: response.status, headers: response.headers, text: await response.text() };
   };
   return {

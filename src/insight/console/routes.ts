@@ -4,8 +4,8 @@
  * make, with its checks, its versions and its audit entry.
  */
 import { Hono, type Context } from "hono";
-import { EdgeError, problemResponse } from "../../http/errors.ts";
-import { requireOwnOrigin, type Operator } from "../../http/operator.ts";
+import { EdgeError } from "../../http/errors.ts";
+import { problemOf, requireOwnOrigin, type Operator } from "../../http/operator.ts";
 import { autoscaleSignal, type InsightRoutesOptions } from "../routes.ts";
 import { CONSOLE_CSS, CONSOLE_JS } from "./assets.ts";
 import { figuresOf, type Figures } from "./figures.ts";
@@ -49,32 +49,30 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const MAX_FORM_BYTES = 16_384;
 
-/** To be mounted at `/_edge`. */
+/** To be mounted at `/`: its paths are absolute, since a mounted `/` would not match `/_edge/`. */
 export function consoleRoutes(options: ConsoleOptions): Hono<Env> {
   const { browsers, insight } = options;
   const app = new Hono<Env>();
-  app.onError((thrown, c) => problemResponse(EdgeError.from(thrown), c.env.requestId));
-  app.use(async (c, next) => {
-    await next();
-    for (const [name, value] of Object.entries(HEADERS)) c.header(name, value);
-  });
-  app.get("/", async (c) => {
+  app.onError((thrown, c) => problemOf(thrown, c.env));
+  app.get("/_edge", (c) => c.redirect("/_edge/", 308));
+  app.get("/_edge/", async (c) => {
     const overview = await overviewOf(c, options);
-    if (c.req.query("part") === "live") return c.html(livePart(overview, c.env.now));
-    return c.html(page("Edge console", overviewBody(overview, c.env.now, null)));
+    if (c.req.query("part") === "live") return c.html(livePart(overview, c.env.now), 200, HEADERS);
+    return c.html(page("Edge console", overviewBody(overview, c.env.now, null)), 200, HEADERS);
   });
-  app.get("/rules/:rule", async (c) => {
+  app.get("/_edge/rules/:rule", async (c) => {
     const rule = c.req.param("rule");
-    return c.html(page(`Rule ${rule}`, ruleBody(rule, await insight.shards.sightings(rule), c.env.now)));
+    const sightings = await insight.shards.sightings(rule);
+    return c.html(page(`Rule ${rule}`, ruleBody(rule, sightings, c.env.now)), 200, HEADERS);
   });
-  app.get("/assets/console.css", (c) =>
-    c.body(CONSOLE_CSS, 200, { "content-type": "text/css; charset=utf-8" }),
+  app.get("/_edge/assets/console.css", (c) =>
+    c.body(CONSOLE_CSS, 200, { ...HEADERS, "content-type": "text/css; charset=utf-8" }),
   );
-  app.get("/assets/console.js", (c) =>
-    c.body(CONSOLE_JS, 200, { "content-type": "text/javascript; charset=utf-8" }),
+  app.get("/_edge/assets/console.js", (c) =>
+    c.body(CONSOLE_JS, 200, { ...HEADERS, "content-type": "text/javascript; charset=utf-8" }),
   );
 
-  app.post("/mode", async (c) => {
+  app.post("/_edge/mode", async (c) => {
     const { mode, reason, for: duration, version } = await formOf(c, options);
     const lasting = duration === undefined || duration === "" ? {} : { for: duration };
     return settle(
@@ -83,24 +81,24 @@ export function consoleRoutes(options: ConsoleOptions): Hono<Env> {
       await options.api("/mode", c.env, { mode, reason, ...lasting, version: Number(version) }),
     );
   });
-  app.post("/undo", async (c) => {
+  app.post("/_edge/undo", async (c) => {
     const { version, reason } = await formOf(c, options);
     return settle(c, options, await options.api("/undo", c.env, { version: Number(version), reason }));
   });
 
-  app.post("/api/invitations", async (c) => {
+  app.post("/_edge/api/invitations", async (c) => {
     requireOwnOrigin(c.req.raw, options.ownOrigins);
     // Only who holds the admin token hands out what is derived from it.
     const path = c.env.actor === "token" ? await browsers.invite(c.env.now) : null;
     if (path === null) throw refusal(403, "Only the holder of the admin token can invite.");
     return c.json({ path, goodForSeconds: 120 });
   });
-  app.get("/enter", async (c) => {
+  app.get("/_edge/enter", async (c) => {
     const cookie = await browsers.open(c.req.query("ticket") ?? "", c.env.now);
     if (cookie === null) return c.redirect("/_edge/", 303);
-    return c.html(enterPage(), 200, { "set-cookie": cookie });
+    return c.html(enterPage(), 200, { ...HEADERS, "set-cookie": cookie });
   });
-  app.post("/leave", async (c) => {
+  app.post("/_edge/leave", async (c) => {
     await formOf(c, options);
     c.header("set-cookie", browsers.leave);
     return c.redirect("/", 303);
@@ -117,10 +115,8 @@ async function settle(c: Call, options: ConsoleOptions, answer: Response): Promi
   const { detail }: { detail?: string } = await answer.json();
   const overview = await overviewOf(c, options);
   const status = answer.status === 409 ? 409 : 400;
-  return c.html(
-    page("Edge console", overviewBody(overview, c.env.now, detail ?? "The change was refused.")),
-    status,
-  );
+  const body = overviewBody(overview, c.env.now, detail ?? "The change was refused.");
+  return c.html(page("Edge console", body), status, HEADERS);
 }
 
 async function overviewOf(c: Call, options: ConsoleOptions): Promise<Overview> {
