@@ -92,14 +92,19 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
 async function openDatastore(options: StackOptions): Promise<{ sql: Sql; keyValue: KeyValue }> {
   const { databaseUrl, redisUrl, dataDir } = options;
-  const [sql, keyValue] = await Promise.all([
+  const keyValue = redisUrl === undefined ? openMemoryKeyValue() : await connectRedis(redisUrl);
+  const sql =
     databaseUrl === undefined
-      ? openEmbeddedSql(dataDir === undefined ? undefined : join(dataDir, "postgres"))
-      : connectPostgres(databaseUrl),
-    redisUrl === undefined ? openMemoryKeyValue() : connectRedis(redisUrl),
-  ]);
-  await migrate(sql);
-  return { sql, keyValue };
+      ? await openEmbeddedSql(dataDir === undefined ? undefined : join(dataDir, "postgres"))
+      : connectPostgres(databaseUrl);
+  try {
+    await migrate(sql);
+    return { sql, keyValue };
+  } catch (cause) {
+    await Promise.all([sql.close(), keyValue.close()]);
+    const where = databaseUrl === undefined ? (dataDir ?? "memory") : new URL(databaseUrl).host;
+    throw new Error(`the database (${where}) cannot be used; is DATABASE_URL right?`, { cause });
+  }
 }
 
 interface Parts {

@@ -22,42 +22,66 @@ export interface KeyValue {
   close(): Promise<void>;
 }
 
-/** Connects to Redis, e.g. `redis://127.0.0.1:6379`. Keys get the prefix `acme:`. */
+/** Milliseconds a command may take: a page without its cart count is better than a page that never comes. */
+const COMMAND_DEADLINE = 2_000;
+/** Milliseconds between tries to reach a Redis that was lost. */
+const RECONNECT = 250;
+
+/**
+ * Connects to Redis, e.g. `redis://127.0.0.1:6379`. Keys get the prefix `acme:`.
+ * Throws when it cannot be reached now. When it is lost later, commands fail at
+ * once (or, where it hangs, at their deadline) until it is back.
+ */
 export async function connectRedis(redisUrl: string): Promise<KeyValue> {
-  const client = createClient({ url: redisUrl, socket: { connectTimeout: 5_000 } });
-  // The client reconnects by itself; commands meanwhile fail with their own error.
+  let reached = false;
+  const client = createClient({
+    url: redisUrl,
+    keyPrefix: "acme:",
+    disableOfflineQueue: true,
+    socket: {
+      connectTimeout: 5_000,
+      reconnectStrategy: (_tries, cause) => (reached ? RECONNECT : cause),
+    },
+  });
+  // Whoever sent a command learns of the loss; there is nobody else to tell.
   client.on("error", () => undefined);
-  await client.connect();
-  const named = (key: string): string => `acme:${key}`;
+  await client.connect().catch((cause: unknown) => {
+    throw new Error(`Redis at ${new URL(redisUrl).host} cannot be reached; is REDIS_URL right?`, { cause });
+  });
+  reached = true;
   return {
-    async get(key) {
-      return (await client.get(named(key))) ?? undefined;
-    },
+    get: async (key) => (await within(client.get(key))) ?? undefined,
     async set(key, value, seconds) {
-      await client.set(named(key), value, { expiration: { type: "EX", value: seconds } });
+      await within(client.set(key, value, { expiration: { type: "EX", value: seconds } }));
     },
-    async fields(key) {
-      return { ...(await client.hGetAll(named(key))) };
-    },
+    fields: async (key) => ({ ...(await within(client.hGetAll(key))) }),
     async setField(key, field, value, seconds) {
-      await client.multi().hSet(named(key), field, value).expire(named(key), seconds).exec();
+      await within(client.multi().hSet(key, field, value).expire(key, seconds).exec());
     },
     async addToField(key, field, amount, seconds) {
-      const [sum] = await client
-        .multi()
-        .hIncrBy(named(key), field, amount)
-        .expire(named(key), seconds)
-        .execTyped();
+      const [sum] = await within(client.multi().hIncrBy(key, field, amount).expire(key, seconds).execTyped());
       return sum;
     },
     async removeFields(key, fields) {
-      if (fields.length > 0) await client.hDel(named(key), [...fields]);
+      if (fields.length > 0) await within(client.hDel(key, [...fields]));
     },
     async remove(key) {
-      await client.del(named(key));
+      await within(client.del(key));
     },
-    close: () => client.close(),
+    async close() {
+      client.destroy();
+    },
   };
+}
+
+async function within<Result>(command: Promise<Result>): Promise<Result> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error("Redis did not answer in time")), COMMAND_DEADLINE);
+  try {
+    return await Promise.race([command, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 interface Entry {

@@ -80,6 +80,58 @@ describe.skipIf(!postgres.available || !redis.available)("on real PostgreSQL and
   });
 });
 
+describe.skipIf(!postgres.available || !redis.available)("when a real server is lost", () => {
+  test("Redis hangs, then comes back: pages for everybody never stop", async () => {
+    if (!redis.available) return;
+    const server = await redis.start();
+    const stack = await startStack({ redisUrl: server.url, zones: 1 });
+    const [origin = ""] = stack.storefrontOrigins;
+    const added = await fetch(`${origin}/cart`, {
+      method: "POST",
+      redirect: "manual",
+      body: new URLSearchParams({ action: "add", product: "5", quantity: "2" }),
+    });
+    const cookie = added.headers.get("Set-Cookie")?.split(";")[0] ?? "";
+    const count = async (): Promise<string> =>
+      /Cart, \d+/.exec(
+        await (await fetch(`${origin}/fragments/header`, { headers: { cookie } })).text(),
+      )?.[0] ?? "";
+    expect(await count()).toBe("Cart, 2");
+    server.pause();
+    expect((await fetch(`${origin}/catalog`)).status).toBe(200);
+    expect(await count()).toBe("Cart, 0");
+    expect((await fetch(`${origin}/cart`, { headers: { cookie } })).status).toBe(500);
+    server.resume();
+    await expect.poll(count, { timeout: 10_000 }).toBe("Cart, 2");
+    await server.stop();
+    expect((await fetch(`${origin}/catalog`)).status).toBe(200);
+    expect(await count()).toBe("Cart, 0");
+    await stack.close();
+  });
+
+  test("PostgreSQL gone: what is cached still comes, nothing is sold", async () => {
+    if (!postgres.available) return;
+    const server = await postgres.start();
+    const stack = await startStack({ databaseUrl: server.url, zones: 1 });
+    const [origin = ""] = stack.storefrontOrigins;
+    expect((await fetch(`${origin}/catalog`)).status).toBe(200);
+    await server.stop();
+    expect((await fetch(`${origin}/catalog`)).status).toBe(200);
+    expect((await fetch(`${origin}/fragments/product/alba-desk-lamp/price`)).status).toBe(500);
+    expect(await order(origin, "no-database-1", 1)).toBe(503);
+    await stack.close();
+  });
+
+  test("a server that is not there at the start is an error that says which setting", async () => {
+    await expect(startStack({ redisUrl: "redis://127.0.0.1:1" })).rejects.toThrow(
+      /127\.0\.0\.1:1.*REDIS_URL/,
+    );
+    await expect(startStack({ databaseUrl: "postgres://shop@127.0.0.1:1/x" })).rejects.toThrow(
+      /DATABASE_URL/,
+    );
+  });
+});
+
 describe("embedded", () => {
   let dataDir: string;
   let stack: Stack;

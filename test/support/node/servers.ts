@@ -12,6 +12,9 @@ import { promisify } from "node:util";
 
 export interface TestServer {
   readonly url: string;
+  /** Stops it from answering without closing connections, until `resume`. */
+  pause(): void;
+  resume(): void;
   stop(): Promise<void>;
 }
 
@@ -76,6 +79,7 @@ async function startPostgres(binaries: string): Promise<TestServer> {
   return {
     url: `postgres://shop@127.0.0.1:${port}/postgres`,
     // SIGINT is PostgreSQL's fast shutdown: it does not wait for clients.
+    ...pausable(server),
     stop: () => stopped(server, "SIGINT", directory),
   };
 }
@@ -93,7 +97,11 @@ async function startRedis(binary: string): Promise<TestServer> {
       socket.once("error", reject);
     });
   });
-  return { url: `redis://127.0.0.1:${port}`, stop: () => stopped(server, "SIGTERM", directory) };
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    ...pausable(server),
+    stop: () => stopped(server, "SIGTERM", directory),
+  };
 }
 
 async function idsOf(user: string): Promise<{ uid: number; gid: number }> {
@@ -129,9 +137,14 @@ async function answering(server: ChildProcess, ask: () => Promise<unknown>): Pro
   }
 }
 
+function pausable(server: ChildProcess): Pick<TestServer, "pause" | "resume"> {
+  return { pause: () => void server.kill("SIGSTOP"), resume: () => void server.kill("SIGCONT") };
+}
+
 async function stopped(server: ChildProcess, signal: NodeJS.Signals, directory: string): Promise<void> {
   if (server.exitCode === null && server.signalCode === null) {
     const ended = new Promise((resolve) => server.once("exit", resolve));
+    server.kill("SIGCONT");
     server.kill(signal);
     await ended;
   }
