@@ -40,7 +40,7 @@ export async function measureStartup(bundle: WorkerBundle, policyText: string): 
     compatibilityDate: "2026-11-01",
     mainModule: bundle.main,
     modules: { ...bundle.scripts, [bundle.policyModule]: { text: policyText } },
-    env: { STOREFRONT_ORIGIN: "http://127.0.0.1:9", ARCHIVE_ORIGIN: "http://127.0.0.1:9" },
+    env: { STOREFRONT_ORIGIN: "http://127.0.0.1:9", ARCHIVE_ORIGIN: "http://127.0.0.1:9", TICKET_KEYS: `start-up:${"A".repeat(43)}` },
   };
   const runtime = new Miniflare(
     convertV4MiniflareOptions({

@@ -5,7 +5,7 @@
  * with its audit entry.
  */
 import { Hono, type Context } from "hono";
-import { z } from "zod";
+import * as z from "zod"; // the namespace: `{ z }` would bring all of its languages along
 import { EdgeError } from "../http/errors.ts";
 import { checkInput, problemOf, readJson, reasonSchema, type Operator } from "../http/operator.ts";
 import type { PurgeOrder, Published } from "./object.ts";

@@ -2,7 +2,7 @@
  * What every private API shares: who is calling, and how a state-changing call
  * is read. Failures are EdgeErrors.
  */
-import { z } from "zod";
+import * as z from "zod"; // the namespace: `{ z }` would bring all of its languages along
 import { EdgeError, problemResponse } from "./errors.ts";
 
 /** The caller of one private request, as the Fabric let it in. */

@@ -1,6 +1,6 @@
 /** Insight's part of the private API: metrics, objectives, autoscale signal. The caller has been let in before. */
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod"; // the namespace: `{ z }` would bring all of its languages along
 import { checkInput, problemOf, type Operator } from "../http/operator.ts";
 import { recommend, type AutoscaleConfig, type AutoscaleSignal, type Demand } from "./autoscale.ts";
 import type { Insight } from "./insight.ts";

@@ -1,5 +1,5 @@
 /** What operators may change while the room runs, checked: the meaning of the JSON that the control plane stores for a room. */
-import { z } from "zod";
+import * as z from "zod"; // the namespace: `{ z }` would bring all of its languages along
 import { type RoomEvent, type RoomPolicy, type RoomSettings, type RoomState } from "./room-config.ts";
 
 const STATES = ["open", "queue-all", "hold", "suspended", "sold-out"] as const satisfies readonly RoomState[];
