@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { FaultList } from "../authoring/index.ts";
@@ -6,6 +6,9 @@ import {
   type CompiledSentinel,
   compileSentinel,
   describe,
+  explain,
+  formatExplanation,
+  parseRequestText,
   type CorpusScore,
   ruleJsonSchema,
   runInlineTests,
@@ -18,13 +21,15 @@ const USAGE = `edge rules <command> [--rules DIR]
   check [--verbose]             compile rules/sentinel and print every fault; --verbose: every expression's engine
   test                          run the examples beside the rules
   score FILE.jsonl... [--wrong N]   detection and false positives by set, and the rules to blame
-  explain REQUEST               what each rule saw, what matched, the score
+  explain REQUEST|FILE|- [--rule ID]   a curl line, HAR entry or raw request: what each rule saw, what
+                                matched, the score; --rule: everything that one rule saw
   schema                        JSON Schema of a rule file, for editors`;
 
 const OPTIONS = {
   rules: { type: "string" },
   verbose: { type: "boolean" },
   wrong: { type: "string" },
+  rule: { type: "string" },
 } as const;
 
 type Options = ReturnType<typeof readArgs>["values"];
@@ -40,6 +45,8 @@ export async function rulesCommand(args: string[]): Promise<number> {
       return test(values);
     case "score":
       return score(rest, values);
+    case "explain":
+      return explainCommand(rest, values);
     case "schema":
       print(JSON.stringify(ruleJsonSchema(), null, 2));
       return 0;
@@ -91,6 +98,38 @@ async function score(files: string[], options: Options): Promise<number> {
   if (process.stderr.isTTY) process.stderr.write("\r");
   printScore(result, Number(options.wrong ?? 0));
   return 0;
+}
+
+async function explainCommand(words: string[], options: Options): Promise<number> {
+  const [only] = words;
+  if (only === undefined) throw new UsageError(USAGE);
+  const { value } = compiled(options);
+  const { rule } = options;
+  if (rule !== undefined && !value.rules.some(({ id }) => id === rule))
+    throw new UsageError(`there is no rule ${rule}`);
+  const explanation = await explain(value, requestFrom(words), rule === undefined ? {} : { only: rule });
+  for (const line of formatExplanation(explanation, value, rule !== undefined)) print(line);
+  return 0;
+}
+
+/** The words as one text, or what the file (`-`: standard input) that they name holds. */
+function requestFrom(words: readonly string[]): ReturnType<typeof parseRequestText> {
+  const [first = ""] = words;
+  const text =
+    words.length > 1
+      ? words.join(" ")
+      : first === "-"
+        ? readFileSync(0, "utf8")
+        : existsSync(first)
+          ? readFileSync(first, "utf8")
+          : first;
+  try {
+    return parseRequestText(text);
+  } catch (error) {
+    throw new UsageError(
+      `the request cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
 }
 
 async function* corpusLines(files: readonly string[]): AsyncGenerator<string> {

@@ -17,3 +17,5 @@ export { NO_OVERRIDES, PASS } from "./verdict.ts";
 export type { SentinelPackage, PackageRate } from "./package.ts";
 export { createSentinel, type Sentinel } from "./sentinel.ts";
 export type { RateKey } from "./rates.ts";
+export { type GuardedBody, guardBody } from "./response-guard.ts";
+export type { ResponseHead, ResponseInspection } from "./response.ts";

@@ -21,6 +21,8 @@ export { runInlineTests } from "./inline-tests.ts";
 export { ruleJsonSchema } from "./json-schema.ts";
 export { type CorpusEntry, type CorpusScore, requestOf, scoreCorpus } from "./corpus.ts";
 export type { SentinelPackage } from "../package.ts";
+export { explain, type Explanation, formatExplanation } from "./explain.ts";
+export { parseRequestText } from "./request-formats.ts";
 export { rawRequest } from "./examples.ts";
 
 export interface CompileReport {

@@ -1,0 +1,220 @@
+import { encodingsOf, inflate } from "../bodies/index.ts";
+import { selects } from "../engine/evaluate.ts";
+import { createEngine } from "../engine/index.ts";
+import type { Condition, Rule } from "../engine/plan.ts";
+import type { Transaction } from "../engine/transaction.ts";
+import type { ChainNode, Value, View } from "../engine/view.ts";
+import type { SentinelPackage } from "../package.ts";
+import { createSentinel } from "../sentinel.ts";
+import { type InspectionRequest, NO_OVERRIDES, type SentinelSettings, type Verdict } from "../verdict.ts";
+
+/** What one condition saw of one form of one value. */
+export interface Look {
+  readonly where: string;
+  /** `as parsed`, or `peeled` with a number. */
+  readonly form: string;
+  /** The text before the first transformation and after each. */
+  readonly steps: readonly { readonly name: string; readonly text: string }[];
+  /** Whether a literal of the expression occurs; null: it has none. */
+  readonly literal: boolean | null;
+  readonly holds: boolean;
+  readonly found: string;
+}
+
+export interface ConditionTrace {
+  readonly operator: string;
+  readonly looks: readonly Look[];
+}
+
+export interface RuleTrace {
+  readonly rule: string;
+  readonly matched: boolean;
+  readonly conditions: readonly ConditionTrace[];
+}
+
+export interface Explanation {
+  readonly verdict: Verdict;
+  /** Every value the rules can look at, with its peeled forms. */
+  readonly values: readonly { readonly where: string; readonly forms: readonly string[] }[];
+  readonly traces: readonly RuleTrace[];
+}
+
+/**
+ * What each rule saw of a request. The trace runs every condition without the
+ * prefilter, so that it also tells where a literal is missing. `only`: trace this
+ * rule whether it matched or not; otherwise those that matched.
+ */
+export async function explain(
+  pkg: SentinelPackage,
+  request: InspectionRequest,
+  options: { readonly only?: string; readonly now?: number; readonly settings?: SentinelSettings } = {},
+): Promise<Explanation> {
+  const engine = createEngine(pkg);
+  const verdict = await createSentinel(pkg).inspectRequest(
+    request,
+    options.settings ?? NO_OVERRIDES,
+    options.now ?? Date.now(),
+  );
+  const body = await inflate(
+    request.body,
+    encodingsOf(request.headers),
+    pkg.settings.limits.inflated,
+    request.bodyComplete,
+  );
+  const { tx } = engine.collect(request, body);
+  const matched = new Set(verdict.matches.map(({ rule }) => rule));
+  const wanted = (rule: Rule): boolean =>
+    options.only === undefined ? matched.has(rule.source.id) : rule.source.id === options.only;
+  const traces = engine.compiled.rules
+    .filter(wanted)
+    .map((rule) => trace(rule, tx, engine.compiled.chains, pkg, matched.has(rule.source.id)));
+  const values = tx.values.map((value) => ({
+    where: label(value),
+    forms: [value.root, ...value.forms(tx.scanner)].map(({ text }) => text),
+  }));
+  return { verdict, values, traces };
+}
+
+function trace(
+  rule: Rule,
+  tx: Transaction,
+  chains: readonly ChainNode[],
+  pkg: SentinelPackage,
+  matched: boolean,
+): RuleTrace {
+  const conditions = rule.conditions.map((condition, index) => ({
+    operator: operatorText(rule, index, pkg),
+    looks: condition.targets.flatMap((selector) => {
+      const values = tx.values.filter(
+        (value) => selects(selector, value) && !condition.except.some((other) => selects(other, value)),
+      );
+      if (selector.count) return [countLook(condition, selector.collections.join("+"), values.length)];
+      return values.flatMap((value) => looks(value, condition, tx, chains));
+    }),
+  }));
+  return { rule: rule.source.id, matched, conditions };
+}
+
+function countLook(condition: Condition, where: string, count: number): Look {
+  const text = String(count);
+  const holds = condition.operator.test(text);
+  return {
+    where: `#${where}`,
+    form: "count",
+    steps: [{ name: "count", text }],
+    literal: null,
+    holds,
+    found: holds ? text : "",
+  };
+}
+
+function looks(value: Value, condition: Condition, tx: Transaction, chains: readonly ChainNode[]): Look[] {
+  const forms = condition.peel ? [value.root, ...value.forms(tx.scanner)] : [value.root];
+  return forms.map((form, index) => {
+    const view = form.at(condition.node, chains, tx.scanner);
+    const holds = condition.operator.test(view.text);
+    return {
+      where: label(value),
+      form: index === 0 ? "as parsed" : `peeled ${index}`,
+      steps: steps(form, condition.node, tx, chains),
+      literal:
+        condition.literals === null
+          ? null
+          : condition.literals.some((literal) => view.scan.hits.includes(literal)),
+      holds,
+      found: holds ? condition.operator.excerpt(view.text) : "",
+    };
+  });
+}
+
+function steps(
+  form: View,
+  node: number,
+  tx: Transaction,
+  chains: readonly ChainNode[],
+): { name: string; text: string }[] {
+  const path: number[] = [];
+  for (let at = node; at !== 0; at = chains[at]?.parent ?? 0) path.unshift(at);
+  return [
+    { name: "value", text: form.text },
+    ...path.map((at) => ({ name: chains[at]?.name ?? "", text: form.at(at, chains, tx.scanner).text })),
+  ];
+}
+
+function operatorText(rule: Rule, index: number, pkg: SentinelPackage): string {
+  const operator = rule.source.conditions[index]?.operator;
+  if (operator === undefined) return "";
+  const argument =
+    operator.expression !== undefined
+      ? (pkg.expressions[operator.expression]?.source ?? "")
+      : operator.list !== undefined
+        ? (pkg.lists[operator.list] ?? []).slice(0, 6).join(", ")
+        : String(operator.number ?? "");
+  return `${operator.negate ? "not " : ""}${operator.name} ${argument}`.trim();
+}
+
+function label({ collection, name }: Value): string {
+  return name === "" ? collection : `${collection}:${name}`;
+}
+
+const SHOWN = 160;
+
+/** An explanation as lines for a terminal. `everything`: also looks that found nothing. */
+export function formatExplanation(
+  { verdict, values, traces }: Explanation,
+  pkg: SentinelPackage,
+  everything: boolean,
+): string[] {
+  const { thresholds } = pkg.settings;
+  const budget = verdict.budget === null ? "" : `, budget exceeded: ${verdict.budget}`;
+  const lines = [
+    `${verdict.outcome}: score ${verdict.score} of ${thresholds.total}, ${verdict.matches.length} rules matched${budget}, work ${verdict.work}`,
+    "",
+    "values",
+    ...values.flatMap(({ where, forms }) =>
+      forms.map((text, index) => `  ${index === 0 ? where : `  peeled ${index}`}  ${quote(text)}`),
+    ),
+  ];
+  for (const { rule, matched, conditions } of traces) {
+    const match = verdict.matches.find((entry) => entry.rule === rule);
+    const note =
+      match === undefined
+        ? matched
+          ? ""
+          : "did not match"
+        : `${match.severity} ${match.score}${match.uncounted === null ? "" : `, not counted: ${match.uncounted}`}: ${match.description}`;
+    lines.push("", `${rule}  ${note}`);
+    conditions.forEach(({ operator, looks: seen }, index) => {
+      lines.push(`  ${index === 0 ? "asks" : "and"}  ${shorten(operator)}`);
+      const shown = everything ? seen : seen.filter(({ holds }) => holds);
+      if (shown.length === 0) lines.push(`    held for none of ${seen.length} forms`);
+      for (const look of shown) lines.push(...formatLook(look));
+    });
+  }
+  return lines;
+}
+
+function formatLook({ where, form, steps: path, literal, holds, found }: Look): string[] {
+  const reason = holds
+    ? `found ${quote(found)}`
+    : literal === false
+      ? "no (none of its literals occurs)"
+      : "no";
+  const shown = path.filter((step, index) => index === 0 || step.text !== path[index - 1]?.text);
+  return [
+    `    ${where}, ${form}`,
+    ...shown.map(({ name, text }) => `      ${name.padEnd(20)} ${quote(text)}`),
+    `      ${"->".padEnd(20)} ${reason}`,
+  ];
+}
+
+function quote(text: string): string {
+  return JSON.stringify(shorten(text)).replace(
+    /[\x7f-\xff]/g,
+    (char) => `\\x${char.charCodeAt(0).toString(16)}`,
+  );
+}
+
+function shorten(text: string): string {
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}... (${text.length} chars)` : text;
+}

@@ -1,0 +1,60 @@
+import { addBody } from "../bodies/index.ts";
+import type { Inflated } from "../bodies/inflate.ts";
+import type { SentinelPackage } from "../package.ts";
+import { collectHead } from "../request.ts";
+import type { BudgetReason, InspectionRequest } from "../verdict.ts";
+import { Automaton } from "./automaton.ts";
+import { type Compiled, compilePlan } from "./plan.ts";
+import { Exceeded, Transaction } from "./transaction.ts";
+
+/** A hydrated package: what runs, and how a request becomes values. */
+export interface Engine {
+  readonly pkg: SentinelPackage;
+  readonly compiled: Compiled;
+  /** The values of a request, and the budget that ended the collecting of them. */
+  collect(request: InspectionRequest, body: Inflated): Collected;
+  /** An empty transaction for an answer. */
+  answer(): Transaction;
+}
+
+export interface Collected {
+  readonly tx: Transaction;
+  readonly budget: BudgetReason | null;
+}
+
+/** Throws on a package of a newer engine. */
+export function createEngine(pkg: SentinelPackage): Engine {
+  const automaton = new Automaton(pkg.literals);
+  const compiled = compilePlan(pkg);
+  const { limits } = pkg.settings;
+  return {
+    pkg,
+    compiled,
+    collect: (request, body) => {
+      const tx = new Transaction(automaton, limits, compiled.request.wanted);
+      const budget = attempt(() => {
+        collectHead(request, tx);
+        if (body.fault !== null) tx.fault(body.fault);
+        addBody({ headers: request.headers, bytes: body.bytes, complete: request.bodyComplete }, tx);
+      });
+      return { tx, budget };
+    },
+    answer: () => new Transaction(automaton, limits, compiled.response.wanted),
+  };
+}
+
+/** The budget that ended `work`; null where none did. */
+export function attempt(work: () => void): BudgetReason | null {
+  try {
+    work();
+    return null;
+  } catch (error) {
+    return exceededReason(error);
+  }
+}
+
+/** Throws what is not about a budget. */
+export function exceededReason(error: unknown): BudgetReason {
+  if (error instanceof Exceeded) return error.reason;
+  throw error;
+}
