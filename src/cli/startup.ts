@@ -2,7 +2,8 @@ import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 import type { WorkerBundle } from "./bundle.ts";
 
 export interface Startup {
-  /** Median of: fresh isolate with our Worker to its first answer, less the same for an empty Worker. Milliseconds. */
+  /** Fresh isolate with our Worker to its first answer, less the same for an empty Worker, in ms: the fastest run, for other work on the machine only ever adds. */
+  readonly bestMs: number;
   readonly medianMs: number;
   readonly runs: number;
 }
@@ -40,7 +41,11 @@ export async function measureStartup(bundle: WorkerBundle, policyText: string): 
     compatibilityDate: "2026-11-01",
     mainModule: bundle.main,
     modules: { ...bundle.scripts, [bundle.policyModule]: { text: policyText } },
-    env: { STOREFRONT_ORIGIN: "http://127.0.0.1:9", ARCHIVE_ORIGIN: "http://127.0.0.1:9", TICKET_KEYS: `start-up:${"A".repeat(43)}` },
+    env: {
+      STOREFRONT_ORIGIN: "http://127.0.0.1:9",
+      ARCHIVE_ORIGIN: "http://127.0.0.1:9",
+      TICKET_KEYS: `start-up:${"A".repeat(43)}`,
+    },
   };
   const runtime = new Miniflare(
     convertV4MiniflareOptions({
@@ -63,7 +68,11 @@ export async function measureStartup(bundle: WorkerBundle, policyText: string): 
       differences.push((await time(`edge-${run}`, worker)) - empty);
     }
     differences.sort((a, b) => a - b);
-    return { medianMs: differences[Math.floor(RUNS / 2)] ?? Number.NaN, runs: RUNS };
+    return {
+      bestMs: differences[0] ?? Number.NaN,
+      medianMs: differences[Math.floor(RUNS / 2)] ?? Number.NaN,
+      runs: RUNS,
+    };
   } finally {
     await runtime.dispose();
   }
