@@ -157,6 +157,8 @@ export class EdgeCache {
     // Twice at most: as asked, then among those of the same variant.
     for (let attempts = alone ? 0 : 2; attempts > 0; attempts--) {
       const flight = this.#fetches.under(flightKey);
+      const arrived = flight === undefined ? this.#arrived(passage, entry) : undefined;
+      if (arrived !== undefined) return arrived;
       if (flight === undefined)
         return this.#fromLanding(
           passage,
@@ -178,6 +180,19 @@ export class EdgeCache {
       await this.#fetches.ask(passage, entry, standIn !== undefined, undefined),
       why,
     );
+  }
+
+  /** What another request has stored while this one looked in the tier beneath. */
+  #arrived(passage: Passage, entry: StoredResponse | undefined): Served | undefined {
+    const found = this.#shelf.peek(passage.key.text, passage.headers);
+    if (found === undefined || found === entry) return undefined;
+    const reuse = reuseOf(
+      found.head,
+      passage.asked,
+      this.#purgeState(found.head, passage.input.purges),
+      this.#now(),
+    );
+    return reuse === "fresh" ? this.#fromEntry(passage, found, "hit") : undefined;
   }
 
   /** Whether another request's answer fits this one: fresh, of its variant, not purged meanwhile, and there from its first byte. */

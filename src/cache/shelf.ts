@@ -38,6 +38,17 @@ export class Shelf {
     return { entry: undefined, varies: true };
   }
 
+  /** As `find`, of what memory holds at this moment. */
+  peek(key: string, headers: () => Headers): StoredResponse | undefined {
+    const object = this.#memory.peek(key);
+    if (object?.kind !== "index") return object;
+    for (const names of object.names) {
+      const variant = this.#memory.peek(keyOfVariant(key, object.epoch, names, variantOf(names, headers())));
+      if (variant?.kind === "response") return variant;
+    }
+    return undefined;
+  }
+
   async #fromBeneath(key: string): Promise<StoredObject | undefined> {
     const object = await this.#beneath?.get(key);
     if (object !== undefined) await this.#memory.put(key, object);
