@@ -55,6 +55,8 @@ export type GateOutcome =
       readonly room: string;
       /** True for the request that was let in just now. */
       readonly fresh: boolean;
+      /** ms from ticket to admission, where `fresh`. */
+      readonly waitedMs: number | null;
       readonly pass: Pass;
       readonly setCookies: readonly string[];
       /** The answer to the waiting page's own poll: to be sent as it is, nothing is to be fetched. */
@@ -192,6 +194,7 @@ export function queueOf(
           kind: "admitted",
           room: room.name,
           fresh: verdict.fresh,
+          waitedMs: verdict.waitedMs,
           pass: verdict.pass,
           setCookies: verdict.cookies,
           response: visitor.poll ? admittedResponse(told(null, true), verdict.cookies) : null,

@@ -39,6 +39,8 @@ export interface GateReport {
 /** Rooms up to this many tokens a second for a gate hold visitors until their turn: there asks are too rare to meet each token. */
 const HOLDS_UP_TO_PER_SECOND = 20;
 const HOLD_MS = 4000;
+/** Tokens kept for earlier visitors are a third of the bucket at most: it must not run over while they do not come. */
+const KEPT_PART = 3;
 const MAX_DELTAS = 50_000;
 
 export class GateKeeper {
@@ -77,7 +79,8 @@ export class GateKeeper {
     this.#bucket = refill(this.#bucket, this.#share, now);
     const { expected, all } = this.#line.before(ask.key, ask.id, now);
     const shut = this.#shutUntil(now);
-    if (shut <= now && this.#bucket.tokens >= 1 + expected) {
+    const kept = Math.min(expected, Math.max(1, Math.floor(this.#share.burst / KEPT_PART)));
+    if (shut <= now && this.#bucket.tokens >= 1 + kept) {
       this.#bucket = { ...this.#bucket, tokens: this.#bucket.tokens - 1 };
       this.#admitted += 1;
       this.#line.leave(ask.id);
@@ -88,7 +91,7 @@ export class GateKeeper {
     const turn = msUntil(this.#bucket, this.#share, 1 + all);
     const afterMs = Math.max(shut - now, turn, 20);
     const held = this.#holds(ask, afterMs);
-    const token = Math.max(shut - now, msUntil(this.#bucket, this.#share, 1 + expected), 20);
+    const token = Math.max(shut - now, msUntil(this.#bucket, this.#share, 1 + kept), 20);
     this.#line.stand({ id: ask.id, key: ask.key, dueAt: now + Math.min(afterMs, 3000), held });
     return { kind: "wait", afterMs: held ? token : afterMs, ahead: all };
   }

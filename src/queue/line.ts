@@ -17,7 +17,7 @@ export interface Standing {
 const LATE_MS = 400;
 /** How long before they are due a token is kept for them. */
 const SOON_MS = 300;
-const MAX_STANDING = 4000;
+const MAX_STANDING = 1500;
 
 export class GateLine {
   readonly #byId = new Map<string, Standing>();

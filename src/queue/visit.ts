@@ -61,6 +61,8 @@ export type Verdict =
       readonly pass: Pass;
       readonly cookies: readonly string[];
       readonly fresh: boolean;
+      /** ms from ticket to admission, of the request that was let in just now. */
+      readonly waitedMs: number | null;
     }
   | { readonly kind: "line"; readonly standing: Standing; readonly cookies: readonly string[] }
   | { readonly kind: "crowd"; readonly retryAfterS: number };
@@ -116,12 +118,13 @@ export class Line {
     if (pass === null || pass.expiresAt <= now) return null;
     const renewed = renewedPass(pass, policy.passIdleMs, policy.passMaxMs, now);
     const allowed = renewed === null ? null : await this.#renewal(context, pass, renewed);
-    if (allowed === null) return { kind: "inside", pass, cookies: [], fresh: false };
+    if (allowed === null) return { kind: "inside", pass, cookies: [], fresh: false, waitedMs: null };
     return {
       kind: "inside",
       pass: allowed,
       cookies: [await this.#passCookie(policy, allowed)],
       fresh: false,
+      waitedMs: null,
     };
   }
 
@@ -151,7 +154,7 @@ export class Line {
 
   /** Entry for one of the few newcomers a minute that an isolate lets in by itself; null where it is somebody else's turn. */
   async freeEntry(context: Context): Promise<Verdict | null> {
-    const { policy, config, now } = context;
+    const { config, now } = context;
     if (config.phase !== "open" || config.freePerIsolate < 1 || this.#hasTicket(context)) return null;
     const share = shareOf(config.freePerIsolate, 1);
     const bucket = refill(this.#free.get(config.room) ?? startBucket(share, null, now), share, now);
@@ -159,7 +162,7 @@ export class Line {
     this.#free.set(config.room, { ...bucket, tokens: bucket.tokens - 1 });
     const known = await this.#snapshots.peek(config, now);
     if (known !== null && known.waiting > 0) return null;
-    return this.#admit(policy, config, newTicketId(), now, "isolate");
+    return this.#admit(context, { id: newTicketId(), issuedAt: now }, now, "isolate");
   }
 
   /** A place in line, or the way in where its turn has come. */
@@ -189,7 +192,7 @@ export class Line {
     const answer = this.#mayAsk(context, held !== null, place, snapshot)
       ? await this.#ask(context, ticket, place ?? 0, held !== null)
       : null;
-    if (answer?.kind === "admit") return this.#admit(policy, config, ticket.id, answer.admittedAt, "gate");
+    if (answer?.kind === "admit") return this.#admit(context, ticket, answer.admittedAt, "gate");
     if (answer?.kind === "spent") return this.#restart(context, snapshot);
     const gateWait = answer?.kind === "wait" ? answer : null;
     return this.#wait(context, { ticket, held, place, snapshot, gateWait, fault });
@@ -273,16 +276,22 @@ export class Line {
   }
 
   async #admit(
-    policy: RoomPolicy,
-    config: RoomConfig,
-    id: string,
+    { policy, config }: Context,
+    { id, issuedAt }: Pick<Ticket, "id" | "issuedAt">,
     admittedAt: number,
     by: Pass["by"],
   ): Promise<Verdict> {
     const expiresAt = admittedAt + policy.passIdleMs;
     const pass: Pass = { room: policy.name, epoch: config.epoch, id, admittedAt, expiresAt, by };
     const cookies = [await this.#passCookie(policy, pass), this.#cookie("ticket", policy.name, "", 0)];
-    return { kind: "inside", pass, cookies: by === "gate" ? cookies : cookies.slice(0, 1), fresh: true };
+    const waitedMs = Math.max(0, admittedAt - issuedAt);
+    return {
+      kind: "inside",
+      pass,
+      cookies: by === "gate" ? cookies : cookies.slice(0, 1),
+      fresh: true,
+      waitedMs,
+    };
   }
 
   async #wait(

@@ -1,0 +1,329 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { peopleAhead, pollAfterMs, promise, waitMs } from "../../src/queue/estimate.ts";
+import { AliveHistogram, type Delta, dueUnit, GRACE_MS, UNDRAWN } from "../../src/queue/histogram.ts";
+import { commitment, draw, isDrawn, newSeed, placeOfLot } from "../../src/queue/lottery.ts";
+import { roomConfig, roomOf } from "../../src/queue/room-config.ts";
+import { Room } from "../../src/queue/room.ts";
+import { languageOf } from "../../src/queue/texts.ts";
+import { gatesFor } from "../../src/queue/visit.ts";
+import {
+  EXTRAPOLATE_MS,
+  extrapolated,
+  nextBoost,
+  nextWatermark,
+  placeAt,
+} from "../../src/queue/watermark.ts";
+import { roomPolicy, START } from "./rig.ts";
+
+describe("the alive histogram", () => {
+  it("counts who polls, moves who polls again, forgets who stops, and heals what was lost", () => {
+    const alive = new AliveHistogram(1000);
+    const due = dueUnit(START + 10_000);
+    alive.add(
+      [
+        [5, due, 1],
+        [5, due, 1],
+        [6, due, 1],
+      ],
+      START,
+    );
+    expect(alive.spans(START, null).map(({ count }) => count)).toEqual([2, 1]);
+    alive.add(
+      [
+        [5, due, -1],
+        [5, dueUnit(START + 20_000), 1],
+      ],
+      START + 10_000,
+    );
+    const later = START + 10_000 + GRACE_MS + 2000;
+    expect(alive.spans(later, null)).toEqual([{ from: 5000, to: 6000, count: 1 }]);
+    expect(alive.left).toBe(2);
+    // The move of somebody who was never reported leaves no ghost behind.
+    alive.add(
+      [
+        [7, dueUnit(later), -1],
+        [7, dueUnit(later + 5000), 1],
+      ],
+      later,
+    );
+    const end = later + 60_000;
+    alive.add([], end);
+    expect(alive.spans(end, null)).toEqual([]);
+  });
+
+  it("ends at zero for any polls, in any order, some lost (100 runs)", () => {
+    const polls = fc.array(fc.record({ bin: fc.nat(20), gap: fc.nat(20_000), lost: fc.boolean() }), {
+      maxLength: 60,
+    });
+    fc.assert(
+      fc.property(polls, (steps) => {
+        const alive = new AliveHistogram(1000);
+        let now = START;
+        const dueOf = new Map<number, number>();
+        for (const { bin, gap, lost } of steps) {
+          now += gap;
+          const next = dueUnit(now + 5000);
+          const before = dueOf.get(bin);
+          const deltas: Delta[] = [[bin, next, 1]];
+          if (before !== undefined) deltas.push([bin, before, -1]);
+          dueOf.set(bin, next);
+          if (!lost) alive.add(deltas, now);
+        }
+        alive.add([], now + 60_000);
+        expect(alive.spans(now + 60_000, null)).toEqual([]);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("spreads those without a lot over the pre-queue", () => {
+    const alive = new AliveHistogram(1000);
+    alive.add([[UNDRAWN, dueUnit(START), 100]], START);
+    expect(placeAt(alive.spans(START, { from: 0, to: 1000 }), 25)).toBeCloseTo(250);
+    expect(alive.spans(START, null)).toEqual([]);
+  });
+});
+
+describe("the watermark", () => {
+  it("has as many people before it as are called, wherever they stand (100 runs)", () => {
+    const spans = fc.array(fc.record({ bin: fc.nat(500), count: fc.integer({ min: 1, max: 50 }) }), {
+      minLength: 1,
+      maxLength: 80,
+    });
+    fc.assert(
+      fc.property(spans, fc.integer({ min: 1, max: 2000 }), (bins, people) => {
+        const list = bins.map(({ bin, count }) => ({ from: bin * 1000, to: bin * 1000 + 1000, count }));
+        const total = list.reduce((sum, { count }) => sum + count, 0);
+        const place = placeAt(list, people);
+        if (place === null) {
+          expect(total).toBeLessThanOrEqual(people);
+          return;
+        }
+        const before = list.reduce(
+          (sum, { from, to, count }) =>
+            sum + (count * Math.min(Math.max(place - from, 0), to - from)) / (to - from),
+          0,
+        );
+        expect(before).toBeCloseTo(people, 4);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("calls a whole millisecond: a crowd that came at once cannot stall it", () => {
+    expect(
+      placeAt(
+        [
+          { from: 5, to: 6, count: 10 },
+          { from: 9, to: 10, count: 10 },
+        ],
+        3,
+      ),
+    ).toBe(6);
+  });
+
+  it("never goes back, and is held after 30 s without news", () => {
+    const first = nextWatermark({ key: 1000, slope: 0, at: START }, 3000, START + 1000);
+    expect(first.key).toBe(3000);
+    expect(nextWatermark(first, 2000, START + 2000).key).toBe(3000);
+    expect(nextWatermark(first, null, START + 2000).key).toBeNull();
+    const moving = { key: 1000, slope: 2, at: START };
+    expect(extrapolated(moving, START + 10_000)).toBe(21_000);
+    expect(extrapolated(moving, START + 10 * EXTRAPOLATE_MS)).toBe(1000 + 2 * EXTRAPOLATE_MS);
+    expect(extrapolated({ key: null, slope: 1, at: START }, START + 1000)).toBe(Infinity);
+    expect(extrapolated({ key: null, slope: 1, at: START }, START + EXTRAPOLATE_MS + 1)).toBe(START);
+  });
+
+  it("calls more while tokens stay over, and fewer once they are taken", () => {
+    expect(nextBoost(1, 0)).toBe(2);
+    expect(nextBoost(4, 1)).toBeCloseTo(3.6);
+    expect(nextBoost(1, 1)).toBe(1);
+  });
+});
+
+describe("estimates", () => {
+  it("interpolate the line", () => {
+    const table = [
+      [0, 0],
+      [100, 50],
+      [200, 60],
+    ] as const;
+    expect(peopleAhead(table, 50)).toBe(25);
+    expect(peopleAhead(table, 150)).toBe(55);
+    expect(peopleAhead(table, 500)).toBe(60);
+    expect(peopleAhead([], 5)).toBe(0);
+  });
+
+  it("count on those who leave", () => {
+    expect(waitMs(600, 10, 0)).toBe(60_000);
+    // dx/dt = -(10 + x/480): the line of 6000 empties in 480 ln(1 + 6000/4800) s.
+    expect(waitMs(6000, 10, 1 / 480)).toBeCloseTo(480_000 * Math.log(2.25), 0);
+    expect(waitMs(10, 0, 0)).toBe(Infinity);
+  });
+
+  it("do not creep: a promise is kept unless it is clearly wrong, and better news is passed on", () => {
+    expect(promise(0, 100_000, 0)).toBe(100_000);
+    expect(promise(100_000, 90_000, 0)).toBe(90_000);
+    expect(promise(100_000, 110_000, 0)).toBe(100_000);
+    expect(promise(100_000, 150_000, 0)).toBe(150_000);
+  });
+
+  it("lead to polls of 3 to 30 s, a quarter of the wait, just before a near turn", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 10_000_000 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (wait, random) => {
+          const poll = pollAfterMs(wait, random);
+          expect(poll).toBeGreaterThanOrEqual(wait < 4000 ? 1000 : 2700);
+          expect(poll).toBeLessThanOrEqual(30_000);
+        },
+      ),
+    );
+    expect(pollAfterMs(60_000, 1)).toBe(15_000);
+    expect(pollAfterMs(3000, 0)).toBe(2500);
+  });
+});
+
+describe("the lottery", () => {
+  const event = {
+    name: "x",
+    prequeueAt: START,
+    startsAt: START + 60_000,
+    endsAt: START + 120_000,
+    shuffle: true,
+  };
+
+  it("gives every ticket one lot, uniform, that anybody can check against the commitment", async () => {
+    const seed = newSeed();
+    expect(await commitment(seed)).toBe(await commitment(seed));
+    expect(await commitment(newSeed())).not.toBe(await commitment(seed));
+    const lots = draw(seed);
+    const count = 4000;
+    const drawn = await Promise.all(Array.from({ length: count }, (_, id) => lots(`ticket-${id}`)));
+    expect(await draw(seed)("ticket-7")).toBe(drawn[7]);
+    // Chi-square over 20 cells: 19 degrees of freedom, 99.99% below 52.4.
+    const cells = Array.from({ length: 20 }, () => 0);
+    for (const lot of drawn) cells[Math.floor(lot * 20)] = (cells[Math.floor(lot * 20)] ?? 0) + 1;
+    const chi = cells.reduce((sum, seen) => sum + (seen - count / 20) ** 2 / (count / 20), 0);
+    expect(chi).toBeLessThan(52.4);
+  });
+
+  it("places those of the pre-queue before everybody else, and only those", () => {
+    expect(isDrawn(event, START + 59_999)).toBe(true);
+    expect(isDrawn(event, START + 60_000)).toBe(false);
+    expect(isDrawn({ ...event, shuffle: false }, START)).toBe(false);
+    expect(isDrawn(null, START)).toBe(false);
+    expect(placeOfLot(event, 0)).toBe(START);
+    expect(placeOfLot(event, 0.9999)).toBeLessThan(event.startsAt);
+  });
+
+  it("refuses a seed that is none", async () => {
+    await expect(commitment("***")).rejects.toThrow("base64url");
+    expect(() => draw("a")).toThrow("base64url");
+  });
+});
+
+describe("the room", () => {
+  it("keeps its watermark over a restart while it learns the line again", () => {
+    const config = roomConfig(roomPolicy({ state: "queue-all" }), null, START);
+    const memory = { epoch: "0", watermark: { key: 5000, slope: 1, at: START - 1000 } };
+    const none = { commitment: null, seed: null };
+    const room = new Room(config, memory, START);
+    expect(room.snapshot(none, START).watermark.key).toBe(6000);
+    // Another epoch's watermark means nothing.
+    const other = new Room(config, { ...memory, epoch: "other" }, START);
+    expect(other.snapshot(none, START).watermark.key).toBeNull();
+  });
+
+  it("tells the seed from the start on, not before", () => {
+    const event = {
+      name: "x",
+      prequeueAt: START,
+      startsAt: START + 60_000,
+      endsAt: START + 120_000,
+      shuffle: true,
+    };
+    const room = new Room(roomConfig(roomPolicy({ events: [event] }), null, START), null, START);
+    const secret = { commitment: "hash", seed: "secret" };
+    expect(room.snapshot(secret, START + 59_999)).toMatchObject({ commitment: "hash", seed: null });
+    expect(room.snapshot(secret, START + 59_999).watermark.key).toBe(START);
+    expect(room.snapshot(secret, START + 60_000)).toMatchObject({ commitment: "hash", seed: "secret" });
+  });
+});
+
+describe("what is in force", () => {
+  const event = {
+    name: "x",
+    prequeueAt: START,
+    startsAt: START + 60_000,
+    endsAt: START + 120_000,
+    shuffle: true,
+  };
+
+  it("follows the event, and the operator over it", () => {
+    const policy = roomPolicy({ events: [event] });
+    const at = (offset: number, state?: "hold") =>
+      roomConfig(policy, state === undefined ? null : { state, changedAt: 1 }, START + offset);
+    expect(at(-1)).toMatchObject({ phase: "open", epoch: "0", event: null });
+    expect(at(0)).toMatchObject({ phase: "pre-queue", epoch: "x" });
+    expect(at(60_000).phase).toBe("event");
+    expect(at(120_000)).toMatchObject({ phase: "open", epoch: "x" });
+    expect(at(60_000, "hold").phase).toBe("hold");
+  });
+
+  it("leaves gates a rate that, with the reserve, is N; the reserve lingers when the room stops being open", () => {
+    const policy = roomPolicy({ perMinute: 6000 });
+    expect(roomConfig(policy, null, START)).toMatchObject({ reserve: 600, freePerIsolate: 3 });
+    const settings = { state: "queue-all", changedAt: START } as const;
+    expect(roomConfig(policy, settings, START + 60_000).reserve).toBe(600);
+    expect(roomConfig(policy, settings, START + 70_000).reserve).toBe(0);
+    expect(roomConfig(roomPolicy({ perMinute: 599 }), null, START)).toMatchObject({
+      reserve: 0,
+      freePerIsolate: 0,
+    });
+  });
+
+  it("uses no more gates than the rate can feed", () => {
+    expect(roomConfig(roomPolicy({ perMinute: 60, gates: 8 }), null, START).gates).toBe(1);
+    expect(roomConfig(roomPolicy({ perMinute: 488, gates: 8 }), null, START).gates).toBe(4);
+  });
+
+  it("finds the room with the longest pattern, and its bypass", () => {
+    const sale = roomPolicy();
+    const vip = roomPolicy({ name: "vip", paths: [{ text: "/sale/vip", prefix: true }], bypass: [] });
+    expect(roomOf([sale, vip], "/sale/vip/1")?.name).toBe("vip");
+    expect(roomOf([sale, vip], "/sale")?.name).toBe("sale");
+    expect(roomOf([sale, vip], "/sale/terms")).toBeNull();
+    expect(roomOf([sale, vip], "/cart")).toBeNull();
+  });
+});
+
+describe("gates of a ticket", () => {
+  it("are an even, stable order; a gate that falls out moves nobody else", () => {
+    const counts = Array.from({ length: 8 }, () => 0);
+    for (let id = 0; id < 8000; id++) {
+      const [first = 0] = gatesFor(`id-${id}`, 8);
+      counts[first] = (counts[first] ?? 0) + 1;
+      const fewer = gatesFor(`id-${id}`, 7);
+      if (first !== 7) expect(fewer[0]).toBe(first);
+    }
+    for (const count of counts) expect(Math.abs(count - 1000)).toBeLessThan(150);
+    expect(new Set(gatesFor("x", 8)).size).toBe(8);
+  });
+});
+
+describe("languages", () => {
+  it.each([
+    [null, "en"],
+    ["pt-BR,pt;q=0.9,en;q=0.8", "pt"],
+    ["en-US,en;q=0.9,pt;q=0.1", "en"],
+    ["de, pt;q=0.4, en;q=0.3", "pt"],
+    ["de", "en"],
+    ["pt;q=0", "en"],
+    [";;;,=q", "en"],
+  ] as const)("%s is %s", (accept, language) => {
+    expect(languageOf(accept)).toBe(language);
+  });
+});

@@ -1,0 +1,152 @@
+import type { GatePort, RoomPort } from "../../src/queue/objects.ts";
+import { type GateInput, type GateOutcome, queueOf } from "../../src/queue/index.ts";
+import { GateKeeper } from "../../src/queue/keeper.ts";
+import { Room } from "../../src/queue/room.ts";
+import type { CompiledQueuePolicy, RoomPolicy } from "../../src/queue/room-config.ts";
+import { ticketKeys } from "../../src/queue/signing.ts";
+
+export const KEY = `test:${"A".repeat(43)}`;
+export const keys = ticketKeys(KEY);
+export const START = Date.UTC(2026, 10, 27, 10);
+
+/** A room policy with the given differences. */
+export function roomPolicy(over: Partial<RoomPolicy> = {}): RoomPolicy {
+  return {
+    name: "sale",
+    title: "The <Sale>",
+    paths: [{ text: "/sale", prefix: true }],
+    bypass: [{ text: "/sale/terms", prefix: false }],
+    state: "open",
+    perMinute: 60,
+    freePerIsolate: 3,
+    gates: 1,
+    activeCap: null,
+    passIdleMs: 20 * 60_000,
+    passMaxMs: 4 * 3_600_000,
+    returnWithinMs: 10 * 60_000,
+    ticketsPerAddress: 1000,
+    statusPage: 200,
+    statusJson: 429,
+    events: [],
+    ...over,
+  };
+}
+
+const PAGE = {
+  html: "<html lang={{language}}><h1>{{heading}}</h1><p>{{status}}</p>{{#notice}}<b>{{notice}}</b>{{/notice}}<i>{{room}}</i>{{#refreshSeconds}}<meta content={{refreshSeconds}}>{{/refreshSeconds}}{{message}}",
+  csp: "default-src 'none'",
+};
+
+/** The queue on a clock of its own, with the real decisions and objects that are plain memory. */
+export class Rig {
+  now = START;
+  /** Calls of objects so far. */
+  calls = 0;
+  down = { room: false, gate: false };
+  rooms: Record<string, unknown> = {};
+  readonly policy: CompiledQueuePolicy;
+  readonly queue;
+  #keeper: GateKeeper | null = null;
+  #room: Room | null = null;
+  readonly #spent = new Map<string, { admittedAt: number; expiresAt: number }>();
+  #work: Promise<unknown>[] = [];
+
+  constructor(over: Partial<RoomPolicy> = {}) {
+    this.policy = { rooms: [roomPolicy(over)], page: PAGE };
+    const gate: GatePort = {
+      ask: async (config, index, ask) => {
+        this.#call("gate");
+        const spent = this.#spent.get(ask.id);
+        if (spent !== undefined) {
+          return this.now - spent.admittedAt > 60_000
+            ? { kind: "spent" }
+            : { kind: "admit", admittedAt: spent.admittedAt, repeated: true };
+        }
+        const keeper = (this.#keeper ??= new GateKeeper(index, config, null, this.now));
+        keeper.adopt(config, this.now);
+        const decision = keeper.decide(ask, this.now);
+        if (decision.kind === "wait") return decision;
+        this.#spent.set(ask.id, { admittedAt: this.now, expiresAt: this.now + config.passIdleMs });
+        return { kind: "admit", admittedAt: this.now, repeated: false };
+      },
+      collect: async (config, index, deltas) => {
+        this.#call("gate");
+        (this.#keeper ??= new GateKeeper(index, config, null, this.now)).collect(deltas);
+      },
+      renew: async (config, _index, id, expiresAt) => {
+        this.#call("gate");
+        const spent = this.#spent.get(id);
+        if (spent?.expiresAt !== expiresAt) return null;
+        this.#spent.set(id, { ...spent, expiresAt: this.now + config.passIdleMs });
+        return this.now + config.passIdleMs;
+      },
+      end: async (_config, _index, id) => {
+        this.#call("gate");
+        const spent = this.#spent.get(id);
+        if (spent !== undefined) this.#spent.set(id, { ...spent, expiresAt: 0 });
+      },
+    };
+    const room: RoomPort = {
+      read: async (config) => {
+        this.#call("room");
+        this.#room ??= new Room(config, null, this.now);
+        this.#room.adopt(config, this.now);
+        if (this.#keeper !== null) this.#room.hear(this.#keeper.report(this.now), this.now);
+        return this.#room.snapshot({ commitment: "hash", seed: "A".repeat(43) }, this.now);
+      },
+      hear: async () => undefined,
+    };
+    this.queue = queueOf(
+      this.policy,
+      { gate: () => gate, room: () => room },
+      { keys, cacheApi: null, secure: true },
+    );
+  }
+
+  #call(object: "room" | "gate"): void {
+    this.calls += 1;
+    if (this.down[object]) throw new Error(`${object} is down`);
+  }
+
+  /** One request; what it left to do is done before this returns. */
+  async gate(
+    over: Partial<GateInput> & { readonly cookies?: string; readonly accept?: string } = {},
+  ): Promise<GateOutcome> {
+    const { cookies, accept, ...input } = over;
+    const headers = new Headers(input.headers);
+    if (cookies !== undefined) headers.set("cookie", cookies);
+    if (accept !== undefined) headers.set("accept", accept);
+    const full: GateInput = {
+      path: "/sale",
+      method: "GET",
+      clientIp: "192.0.2.1",
+      private: false,
+      verifiedBot: false,
+      ...input,
+      headers,
+    };
+    const outcome = await this.queue.gate(full, this.rooms, (work) => this.#work.push(work), this.now);
+    await this.settle();
+    return outcome;
+  }
+
+  async settle(): Promise<void> {
+    const work = this.#work;
+    this.#work = [];
+    await Promise.all(work);
+  }
+}
+
+/** Set-Cookie values of an outcome as the browser sends them back. */
+export function cookiesOf(outcome: GateOutcome): string {
+  const lines =
+    outcome.kind === "admitted"
+      ? outcome.setCookies
+      : outcome.kind === "queued"
+        ? outcome.response.headers.getSetCookie()
+        : [];
+  return lines
+    .filter((line) => !line.includes("Max-Age=0"))
+    .map((line) => line.split(";")[0] ?? "")
+    .join("; ");
+}
