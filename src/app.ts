@@ -3,13 +3,19 @@ import { Hono } from "hono";
 import { PurgeView, createCache } from "./cache/index.ts";
 import { type Control, type Snapshot, controlRoutes, createControl } from "./control/index.ts";
 import type { EdgeBlueprint } from "./blueprint.ts";
-import type { EdgeParts } from "./edge.ts";
+import type { EdgeParts } from "./parts.ts";
 import type { Env } from "./env.ts";
 import { type Fabric, createFabric, fetchAccessKeys } from "./fabric/index.ts";
 import { type Zone, createGateway } from "./gateway/index.ts";
 import { parseCidr } from "./http/cidr.ts";
 import type { Operator } from "./http/operator.ts";
-import { type Insight, createInsight, insightRoutes } from "./insight/index.ts";
+import {
+  type Insight,
+  type InsightRoutesOptions,
+  consoleRoutes,
+  createInsight,
+  insightRoutes,
+} from "./insight/index.ts";
 import { type Policy, builtPolicy } from "./policy.ts";
 import { type Queue, type RoomStatus, createQueue, ticketKeys } from "./queue/index.ts";
 import {
@@ -76,6 +82,7 @@ function wire(env: Env, policy: Policy): EdgeParts {
     cacheApi: caches.default,
     secure: settings.redirectToHttps,
   });
+  const fabric = fabricOf(settings, policy);
   return {
     blueprint,
     authorities: settings.authorities,
@@ -84,7 +91,7 @@ function wire(env: Env, policy: Policy): EdgeParts {
     ownOrigins: settings.ownOrigins,
     gateway,
     control,
-    fabric: fabricOf(settings, policy),
+    fabric,
     cache: createCache(policy.cache, {
       cacheApi: caches.default,
       host: blueprint.domain,
@@ -97,7 +104,7 @@ function wire(env: Env, policy: Policy): EdgeParts {
     takeFromLimit: limitsOf(env, insight),
     sentinelSettings: memoized((snapshot) => settingsOf(snapshot)),
     purges: memoized((snapshot) => new PurgeView(snapshot.purges)),
-    operate: operatorOf(control, insight, queue, settings, blueprint),
+    operate: operatorOf({ blueprint, settings, control, fabric, insight, queue }),
     now,
   };
 }
@@ -193,45 +200,66 @@ function hydrate(content: Uint8Array): Sentinel {
   return createSentinel(pkg);
 }
 
-function operatorOf(
-  control: Control,
-  insight: Insight,
-  queue: Queue,
-  settings: Settings,
-  blueprint: EdgeBlueprint,
-): EdgeParts["operate"] {
+interface OperatorParts {
+  readonly blueprint: EdgeBlueprint;
+  readonly settings: Settings;
+  readonly control: Control;
+  readonly fabric: Fabric;
+  readonly insight: Insight;
+  readonly queue: Queue;
+}
+
+/** The private API and the console, for requests that the Fabric let in. */
+function operatorOf(parts: OperatorParts): EdgeParts["operate"] {
+  const { blueprint, settings, control, fabric, insight, queue } = parts;
+  const { ownOrigins } = settings;
   const app = new Hono<{ Bindings: Operator }>();
-  app.route(
-    "/_edge/api",
-    controlRoutes({
-      control,
-      ownOrigins: settings.ownOrigins,
-      longestLifetimeMs: LONGEST_LIFETIME_MS,
-      rooms: queue.desk,
-      checkRules: (content) => Promise.resolve(packageFaults(content)),
-    }),
-  );
+  app.onError((thrown) => {
+    throw thrown;
+  });
+  const checkRules = (content: Uint8Array): Promise<string[]> => Promise.resolve(packageFaults(content));
+  const api = controlRoutes({
+    control,
+    ownOrigins,
+    longestLifetimeMs: LONGEST_LIFETIME_MS,
+    rooms: queue.desk,
+    checkRules,
+  });
+  const signals = insightSignals(insight, control, queue, blueprint);
+  app.route("/_edge/api", api);
+  app.route("/_edge", insightRoutes(signals));
+  const asOperator = async (path: string, operator: Operator, body?: unknown): Promise<Response> => {
+    const init =
+      body === undefined
+        ? {}
+        : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+    return api.fetch(new Request(`https://${blueprint.domain}${path}`, init), operator);
+  };
+  app.route("/", consoleRoutes({ ...signals, api: asOperator, ownOrigins, browsers: fabric.browsers }));
+  return async (request, access, life, waitUntil) =>
+    app.fetch(request, { actor: access.actor, requestId: life.requestId, now: life.start, waitUntil });
+}
+
+function insightSignals(
+  insight: Insight,
+  control: Control,
+  queue: Queue,
+  { autoscale }: EdgeBlueprint,
+): InsightRoutesOptions {
   const rooms = async (): Promise<readonly RoomStatus[]> => {
     const snapshot = await control.snapshot(now(), () => undefined);
     return queue.desk.list(snapshot.rooms);
   };
-  app.route(
-    "/_edge",
-    insightRoutes({
-      insight,
-      autoscale: {
-        ...blueprint.autoscale,
-        min: blueprint.autoscale.replicasMin,
-        max: blueprint.autoscale.replicasMax,
-      },
-      waiting: async () => (await rooms()).reduce((sum, { live }) => sum + (live?.waiting ?? 0), 0),
-      floor: async (at) =>
-        (await rooms()).some(({ event }) => isNear(event, at)) ? blueprint.autoscale.replicasMax : 0,
-    }),
-  );
-  return async (request, access, life, waitUntil) => {
-    const operator: Operator = { actor: access.actor, requestId: life.requestId, now: life.start, waitUntil };
-    return app.fetch(request, operator);
+  return {
+    insight,
+    autoscale: {
+      target: autoscale.target,
+      threshold: autoscale.threshold,
+      min: autoscale.replicasMin,
+      max: autoscale.replicasMax,
+    },
+    waiting: async () => (await rooms()).reduce((sum, { live }) => sum + (live?.waiting ?? 0), 0),
+    floor: async (at) => ((await rooms()).some(({ event }) => isNear(event, at)) ? autoscale.replicasMax : 0),
   };
 }
 

@@ -2,55 +2,21 @@
  * The life of a request, from top to bottom. Every stage is a module's door; this
  * file only says in which order they are asked and what an answer of theirs means.
  */
-import type { EdgeBlueprint } from "./blueprint.ts";
-import type { EdgeCache, PurgeView, Served } from "./cache/index.ts";
-import type { Control, Snapshot } from "./control/index.ts";
-import type { Access, Fabric } from "./fabric/index.ts";
-import { type Gateway, type Route, errorPage } from "./gateway/index.ts";
-import { peekBody } from "./http/body.ts";
+import type { Served } from "./cache/index.ts";
+import type { Snapshot } from "./control/index.ts";
+import type { Access } from "./fabric/index.ts";
+import { type Route, errorPage } from "./gateway/index.ts";
 import { type CanonicalFault, canonicalize } from "./http/canonical.ts";
 import { EdgeError } from "./http/errors.ts";
 import { headerBytes } from "./http/headers.ts";
 import { requireOwnOrigin } from "./http/operator.ts";
-import type { Insight } from "./insight/index.ts";
+import { type Body, inspect, inspectAnswer, limitRate } from "./inspection.ts";
 import { type Life, beginLife, eventOf, sentinelField, timingField } from "./life.ts";
-import type { GateOutcome, Queue } from "./queue/index.ts";
-import { PASS, type Sentinel, type SentinelSettings, type Verdict } from "./sentinel/index.ts";
-
-/** Everything the line asks, wired once an isolate by app.ts. */
-export interface EdgeParts {
-  readonly blueprint: EdgeBlueprint;
-  /** Authorities, lower-case, that are the store: the domain, and on one machine its stand-ins. */
-  readonly authorities: ReadonlySet<string>;
-  /** Scheme of the client where the listener in front knows better than the URL. */
-  readonly scheme: "https" | undefined;
-  /** Whether plain http is redirected to https. */
-  readonly redirectToHttps: boolean;
-  /** Origins whose pages may change things behind the Fabric. */
-  readonly ownOrigins: readonly string[];
-  readonly gateway: Gateway;
-  readonly control: Control;
-  readonly fabric: Fabric;
-  readonly cache: EdgeCache;
-  readonly queue: Queue;
-  readonly insight: Insight;
-  /** The engine with the rules that the snapshot names. */
-  readonly sentinel: (snapshot: Snapshot) => Promise<Sentinel>;
-  /** Takes one from the limit that `binding` names for `key`; false where there is none left. */
-  readonly takeFromLimit: (binding: string, key: string) => Promise<boolean>;
-  readonly sentinelSettings: (snapshot: Snapshot) => SentinelSettings;
-  readonly purges: (snapshot: Snapshot) => PurgeView;
-  /** The private API and console: a request that the Fabric let in. */
-  readonly operate: (request: Request, access: Access, life: Life, waitUntil: WaitUntil) => Promise<Response>;
-  readonly now: () => number;
-}
-
-export type WaitUntil = (work: Promise<unknown>) => void;
+import type { EdgeParts, WaitUntil } from "./parts.ts";
+import type { GateOutcome } from "./queue/index.ts";
 
 /** Bytes of all header lines; beyond them 431. */
 const MAX_HEADER_BYTES = 32_768;
-/** Time for the inspected prefix of a body to arrive. */
-const BODY_DEADLINE_MS = 15_000;
 
 /** Answers a request; never throws, always records. */
 export async function handle(request: Request, parts: EdgeParts, waitUntil: WaitUntil): Promise<Response> {
@@ -169,89 +135,6 @@ function hide(life: Life, parts: EdgeParts): void {
   life.route = parts.gateway.route(life.target);
 }
 
-type Body = Uint8Array | ReadableStream<Uint8Array> | null;
-
-/**
- * Sentinel's look at the request. Throws `blocked` in block mode.
- * @returns the body for whoever is next
- */
-async function inspect(request: Request, life: Life, snapshot: Snapshot, parts: EdgeParts): Promise<Body> {
-  const sentinel = await parts.sentinel(snapshot);
-  const headers = [...request.headers];
-  const stream = request.method === "GET" || request.method === "HEAD" ? null : request.body;
-  const wanted = stream === null ? 0 : sentinel.bodyBytes(request.method, headers);
-  const length = declaredLength(request.headers);
-  const peeked =
-    stream === null || wanted === 0 ? null : await peekBody(stream, wanted, length, BODY_DEADLINE_MS);
-  let verdict: Verdict;
-  try {
-    verdict = await sentinel.inspectRequest(
-      {
-        method: request.method,
-        target: life.target.rawTarget,
-        protocol: life.protocol,
-        headers,
-        body: peeked?.prefix ?? NO_BYTES,
-        bodyComplete: peeked?.complete ?? true,
-        clientIp: life.clientIp,
-      },
-      parts.sentinelSettings(snapshot),
-      life.start,
-    );
-  } catch (cause) {
-    life.sentinel = { verdict: PASS, mode: snapshot.mode, failed: true };
-    if (snapshot.mode === "block") throw cause;
-    return peeked?.body ?? stream;
-  }
-  const mode = verdict.mode ?? snapshot.mode;
-  life.sentinel = { verdict, mode, failed: false };
-  if (verdict.outcome === "block" && mode === "block") throw blocked(verdict);
-  return peeked?.body ?? stream;
-}
-
-/** The rate rules about this request. Fails open: a limit that cannot be asked limits nobody. */
-async function limitRate(request: Request, life: Life, snapshot: Snapshot, parts: EdgeParts): Promise<void> {
-  const sentinel = await parts.sentinel(snapshot);
-  const { rawTarget: target } = life.target;
-  const keys = sentinel.rateKeys({
-    method: request.method,
-    target,
-    headers: [...request.headers],
-    clientIp: life.clientIp,
-  });
-  for (const { rule, binding, key, action } of keys) {
-    if (await parts.takeFromLimit(binding, key)) continue;
-    life.limited.push(rule);
-    if (action === "block" && snapshot.mode === "block") {
-      throw new EdgeError({
-        code: "rate-limited",
-        source: "client",
-        status: 429,
-        detail: "There were too many requests of this kind.",
-        retryAfter: 60,
-      });
-    }
-  }
-}
-
-const NO_BYTES = new Uint8Array(0);
-
-/** Content-Length in bytes; null where it is absent or no number. */
-function declaredLength(headers: Headers): number | null {
-  const text = headers.get("content-length");
-  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
-}
-
-function blocked(verdict: Verdict): EdgeError {
-  return new EdgeError({
-    code: "blocked",
-    source: "client",
-    status: 403,
-    detail: "The request was stopped by the store's firewall.",
-    extensions: verdict.budget === null ? {} : { budget: verdict.budget },
-  });
-}
-
 /** The waiting room's decision; only requests with a credential are asked whether the Fabric knows them. */
 async function gate(
   request: Request,
@@ -290,8 +173,8 @@ async function serve(
   const { path, query } = life.target;
   const purges = parts.purges(snapshot);
   const asked = originRequest(request, life, parts);
-  const fetchOrigin = (toOrigin: Request): Promise<Response> =>
-    forward(toOrigin, body, life, parts, waitUntil);
+  const fetchOrigin = async (toOrigin: Request): Promise<Response> =>
+    inspectAnswer(request, await forward(toOrigin, body, life, parts, waitUntil), life, snapshot, parts);
   const input = { request: asked, path, query, purges, waitUntil };
   return parts.cache.compose(await parts.cache.serve(input, fetchOrigin), input, fetchOrigin);
 }

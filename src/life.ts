@@ -23,6 +23,9 @@ export interface Life {
   target: CanonicalTarget;
   route: Route;
   sentinel: { readonly verdict: Verdict; readonly mode: Mode | "off"; readonly failed: boolean } | null;
+  /** Verdicts over the answer, as far as it was judged before it was recorded. */
+  readonly answer: Verdict[];
+  answerFailed: boolean;
   /** Rate rules whose limit was used up. */
   readonly limited: string[];
   queue: GateOutcome | null;
@@ -47,6 +50,8 @@ export function beginLife(request: Request, target: CanonicalTarget, now: number
     target,
     route: NO_ROUTE,
     sentinel: null,
+    answer: [],
+    answerFailed: false,
     limited: [],
     queue: null,
     cache: null,
@@ -68,13 +73,15 @@ function textOf(value: unknown): string | null {
   return typeof value === "string" ? value : null;
 }
 
-/** `X-Sentinel`: verdict, score, mode and the rules that counted, by id. */
+/** `X-Sentinel`: verdict, score, mode and the rules that counted, by id; of the request, and of the answer where it was judged. */
 export function sentinelField(life: Life): string {
-  const { sentinel } = life;
+  const { sentinel, answer } = life;
   if (sentinel === null) return "verdict=none; score=0; mode=none; matched=";
-  const { verdict, mode } = sentinel;
-  const matched = verdict.matches.filter(({ uncounted }) => uncounted === null).map(({ rule }) => rule);
-  return `verdict=${verdict.outcome}; score=${verdict.score}; mode=${mode}; matched=${matched.join(",")}`;
+  const verdicts = [sentinel.verdict, ...answer];
+  const outcome = verdicts.some((verdict) => verdict.outcome === "block") ? "block" : "pass";
+  const score = verdicts.reduce((sum, verdict) => sum + verdict.score, 0);
+  const matched = verdicts.flatMap(({ matches }) => matches).filter(({ uncounted }) => uncounted === null);
+  return `verdict=${outcome}; score=${score}; mode=${sentinel.mode}; matched=${matched.map(({ rule }) => rule).join(",")}`;
 }
 
 /** `Server-Timing`; workerd's clock only moves at I/O, so that CPU time is not in it. */
@@ -85,7 +92,7 @@ export function timingField(life: Life, now: number): string {
 
 /** The wide event of a request that has its answer. */
 export function eventOf(life: Life, request: Request, response: Response, now: number): RequestEvent {
-  const { sentinel, cache, queue, origin, error, route, target } = life;
+  const { cache, queue, origin, error, route, target } = life;
   const length = response.headers.get("content-length");
   return {
     requestId: life.requestId,
@@ -96,22 +103,7 @@ export function eventOf(life: Life, request: Request, response: Response, now: n
     route: { kind: route === NO_ROUTE ? "none" : route.kind, class: route.class },
     status: response.status,
     durationMs: now - life.start,
-    sentinel:
-      sentinel === null
-        ? null
-        : {
-            outcome: sentinel.verdict.outcome,
-            mode: sentinel.mode,
-            score: sentinel.verdict.score,
-            matches: sentinel.verdict.matches.map(({ rule, class: className, uncounted, where }) => ({
-              rule,
-              class: className,
-              uncounted,
-              where,
-            })),
-            budget: sentinel.verdict.budget,
-            failed: sentinel.failed,
-          },
+    sentinel: sentinelRecord(life),
     cache: cache === null ? null : { outcome: cache.outcome, reason: cache.reason ?? null },
     queue: queueRecord(queue),
     origin:
@@ -139,6 +131,26 @@ export function eventOf(life: Life, request: Request, response: Response, now: n
 function causeOf({ cause }: EdgeError): string | null {
   if (cause === undefined) return null;
   return cause instanceof Error ? (cause.stack ?? cause.message) : JSON.stringify(cause);
+}
+
+function sentinelRecord({ sentinel, answer, answerFailed }: Life): RequestEvent["sentinel"] {
+  if (sentinel === null) return null;
+  const verdicts = [sentinel.verdict, ...answer];
+  return {
+    outcome: verdicts.some((verdict) => verdict.outcome === "block") ? "block" : "pass",
+    mode: sentinel.mode,
+    score: verdicts.reduce((sum, { score }) => sum + score, 0),
+    matches: verdicts.flatMap(({ matches }) =>
+      matches.map(({ rule, class: className, uncounted, where }) => ({
+        rule,
+        class: className,
+        uncounted,
+        where,
+      })),
+    ),
+    budget: sentinel.verdict.budget,
+    failed: sentinel.failed || answerFailed,
+  };
 }
 
 function queueRecord(queue: GateOutcome | null): RequestEvent["queue"] {

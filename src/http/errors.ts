@@ -22,6 +22,7 @@ export type ErrorCode =
   | "payload-invalid"
   | "rate-limited"
   | "request-timeout"
+  | "response-withheld"
   | "room-closed"
   | "unauthorized"
   | "unavailable"
