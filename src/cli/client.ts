@@ -13,7 +13,8 @@ export class ApiError extends Error {
   }
 }
 
-function edgeUrl(): string {
+/** Where the running edge is: `EDGE_URL`, or this machine. */
+export function edgeUrl(): string {
   return (process.env["EDGE_URL"] || "http://127.0.0.1:8787").replace(/\/$/, "");
 }
 

@@ -56,6 +56,10 @@ const VERBS: Readonly<Record<string, Verb>> = {
     summary: "[--limit N]: the operators' log",
     load: async () => (await import("./operate.ts")).auditCommand,
   },
+  console: {
+    summary: "an address that signs a browser in to the operator's console",
+    load: async () => (await import("./operate.ts")).consoleCommand,
+  },
   cache: {
     summary: "explain URL|CURL: class, key, variance, lifetime and why",
     load: async () => (await import("./cache.ts")).cacheCommand,

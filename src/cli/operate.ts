@@ -1,6 +1,7 @@
 import { userInfo } from "node:os";
 import { parseArgs } from "node:util";
-import { callApi } from "./client.ts";
+import * as z from "zod";
+import { callApi, edgeUrl } from "./client.ts";
 import { UsageError } from "./usage.ts";
 
 const REASON = { reason: { type: "string" } } as const;
@@ -77,5 +78,13 @@ export async function auditCommand(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { limit: { type: "string" } } });
   const limit = values.limit === undefined ? "" : `?limit=${encodeURIComponent(values.limit)}`;
   print(await callApi(`audit${limit}`));
+  return 0;
+}
+
+/** `edge console`: an address that signs a browser in to the console, good for two minutes and once. */
+export async function consoleCommand(args: string[]): Promise<number> {
+  if (args.length > 0) throw new UsageError("usage: edge console");
+  const { path } = z.object({ path: z.string() }).parse(await callApi("invitations", {}));
+  process.stdout.write(`${edgeUrl()}${path}\n`);
   return 0;
 }

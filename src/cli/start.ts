@@ -61,7 +61,7 @@ export async function startSystem(
 function nextSteps(url: string, adminToken: string, given: boolean): string {
   return [
     `  shop      ${url}/`,
-    `  console   ${url}/_edge/  (bearer token or sign-in with the admin token)`,
+    `  console   npm run edge -- console  prints an address that signs your browser in`,
     `  metrics   curl -H 'authorization: Bearer ${given ? "$ADMIN_TOKEN" : adminToken}' ${url}/_edge/metrics`,
     `  operate   npm run edge -- status | mode monitor --for 30m | purge --tag catalog | room status`,
     ...(given

@@ -70,7 +70,6 @@ describe("what comes in", () => {
         "x-forwarded-for": "6.6.6.6",
         "x-forwarded-host": "evil.example",
         forwarded: "for=6.6.6.6",
-        "x-original-url": "/admin",
         "x-edge-debug": "guess",
       },
     });
