@@ -70,7 +70,7 @@ export async function explain(
     .map((rule) => trace(rule, tx, engine.compiled.chains, pkg, matched.has(rule.source.id)));
   const values = tx.values.map((value) => ({
     where: label(value),
-    forms: [value.root, ...value.forms(tx.scanner)].map(({ text }) => text),
+    forms: [value.root(tx.scanner), ...value.forms(tx.scanner)].map(({ text }) => text),
   }));
   return { verdict, values, traces };
 }
@@ -109,7 +109,9 @@ function countLook(condition: Condition, where: string, count: number): Look {
 }
 
 function looks(value: Value, condition: Condition, tx: Transaction, chains: readonly ChainNode[]): Look[] {
-  const forms = condition.peel ? [value.root, ...value.forms(tx.scanner)] : [value.root];
+  const forms = condition.peel
+    ? [value.root(tx.scanner), ...value.forms(tx.scanner)]
+    : [value.root(tx.scanner)];
   return forms.map((form, index) => {
     const view = form.at(condition.node, chains, tx.scanner);
     const holds = condition.operator.test(view.text);

@@ -1,4 +1,13 @@
-import { type Compiled, type Condition, type Group, type Plan, type Rule, type Selector } from "./plan.ts";
+import type { InertValues } from "./inert.ts";
+import {
+  type CollectionPlan,
+  type Compiled,
+  type Condition,
+  type Group,
+  type Plan,
+  type Rule,
+  type Selector,
+} from "./plan.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Collection } from "../variables.ts";
 import type { Value, View } from "./view.ts";
@@ -16,6 +25,8 @@ export interface Scope {
   readonly running: Uint8Array;
   /** Whether an exclusion keeps this rule from this value. */
   readonly excluded: (rule: Rule, collection: Collection, name: string) => boolean;
+  /** Values known to be of no interest to the rules that run. */
+  readonly inert: InertValues;
 }
 
 /** Runs a plan over the values of a transaction. Throws `Exceeded("work")`, with what was found so far in `findings`. */
@@ -37,6 +48,8 @@ class Evaluation {
   private readonly scope: Scope;
   private readonly findings: Finding[];
   private readonly matched: Uint8Array;
+  /** How often a first condition held. */
+  private held = 0;
 
   constructor(compiled: Compiled, tx: Transaction, scope: Scope, findings: Finding[]) {
     this.compiled = compiled;
@@ -49,24 +62,33 @@ class Evaluation {
   run(plan: Plan): void {
     for (const value of this.tx.values) {
       const part = plan.collections.get(value.collection);
-      if (part === undefined) continue;
-      // The whole Cookie line is for rules that ask for it by name; its cookies are values of their own.
-      if (value.collection !== "headers" || value.name !== "cookie") this.visit(value, part.all);
-      const entry = part.byEntry?.get(value.name.toLowerCase());
-      if (entry !== undefined) this.visit(value, entry);
-      for (const { pattern, groups } of part.byPattern)
-        if (pattern.test(value.name)) this.visit(value, groups);
+      if (part !== undefined) this.inspect(value, part);
     }
     for (const { selector, conditions } of plan.counts) this.count(selector, conditions);
+  }
+
+  private inspect(value: Value, part: CollectionPlan): void {
+    const { inert } = this.scope;
+    const remembered = inert.remembers(value);
+    if (remembered && inert.has(value)) return;
+    const { held } = this;
+    // The whole Cookie line is for rules that ask for it by name; its cookies are values of their own.
+    if (value.collection !== "headers" || value.name !== "cookie") this.visit(value, part.all);
+    const entry = part.byEntry?.get(value.name.toLowerCase());
+    if (entry !== undefined) this.visit(value, entry);
+    for (const { pattern, groups } of part.byPattern) if (pattern.test(value.name)) this.visit(value, groups);
+    // Rules that matched before did not look at this value.
+    if (remembered && held === this.held && this.findings.length === 0) inert.add(value);
   }
 
   private visit(value: Value, groups: readonly Group[]): void {
     if (groups.length === 0) return;
     const { chains } = this.compiled;
     const { scanner } = this.tx;
+    const root = value.root(scanner);
     const forms = value.forms(scanner);
     for (const group of groups) {
-      this.look(value, value.root.at(group.node, chains, scanner), group);
+      this.look(value, root.at(group.node, chains, scanner), group);
       if (!group.peel) continue;
       for (const form of forms) this.look(value, form.at(group.node, chains, scanner), group);
     }
@@ -93,8 +115,9 @@ class Evaluation {
   private first(condition: Condition, value: Value, view: View): void {
     const { rule } = condition;
     if (this.matched[rule.index] === 1 || this.scope.running[rule.index] === 0) return;
-    if (!this.holds(condition, view) || this.barred(condition, value)) return;
-    if (!this.rest(rule)) return;
+    if (!this.holds(condition, view)) return;
+    this.held++;
+    if (this.barred(condition, value) || !this.rest(rule)) return;
     this.matched[rule.index] = 1;
     this.findings.push({ rule, where: place(value), text: condition.operator.excerpt(view.text) });
   }
@@ -135,7 +158,8 @@ class Evaluation {
   private views(value: Value, { node, peel }: Condition): View[] {
     const { chains } = this.compiled;
     const { scanner } = this.tx;
-    const forms = peel ? [value.root, ...value.forms(scanner)] : [value.root];
+    const root = value.root(scanner);
+    const forms = peel ? [root, ...value.forms(scanner)] : [root];
     return forms.map((form) => form.at(node, chains, scanner));
   }
 

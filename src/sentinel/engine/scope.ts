@@ -3,6 +3,7 @@ import type { SentinelSettings, Uncounted } from "../verdict.ts";
 import type { Collection } from "../variables.ts";
 import { type Compiled, type Rule, type Selector, selectorOf } from "./plan.ts";
 import { selects, type Scope } from "./evaluate.ts";
+import { InertValues } from "./inert.ts";
 import { pathPattern } from "./paths.ts";
 
 /** What runs for one request, and what of it counts. */
@@ -21,6 +22,7 @@ interface Exclusion {
 interface Resolved {
   readonly running: Uint8Array;
   readonly uncounted: readonly (Uncounted | null)[];
+  readonly inert: InertValues;
 }
 
 /** Resolves operators' overrides once a settings object, and exclusions once a request. */
@@ -49,7 +51,7 @@ export class Scopes {
 
   /** `path` null: the path is written ambiguously, so that nothing bound to a path applies. */
   of(settings: SentinelSettings, path: string | null, now: number): RequestScope {
-    const { running, uncounted } = this.resolve(settings);
+    const { running, uncounted, inert } = this.resolve(settings);
     const active = this.exclusions.filter(
       ({ paths, expires }) =>
         now < expires &&
@@ -57,6 +59,7 @@ export class Scopes {
     );
     return {
       running,
+      inert,
       uncounted: (rule) => uncounted[rule.index] ?? null,
       excluded: (rule, collection, name) =>
         active.some((exclusion) => exclusion.applies(rule) && covers(exclusion, collection, name)),
@@ -80,7 +83,7 @@ export class Scopes {
       if (source.shadow) return "shadow";
       return source.paranoia > paranoia.block ? "paranoia" : null;
     });
-    const made = { running, uncounted };
+    const made = { running, uncounted, inert: new InertValues() };
     this.resolved.set(settings, made);
     return made;
   }

@@ -47,7 +47,7 @@ export class Transaction {
   private put(collection: Collection, name: string, text: string, peelable: boolean): void {
     if (!this.wanted.has(collection)) return;
     if (this.values.length >= this.limits.values) throw new Exceeded("values");
-    const value = new Value(collection, name, this.scanner.view(text), peelable);
+    const value = new Value(collection, name, text, peelable);
     this.values.push(value);
     const known = this.byCollection.get(collection);
     if (known === undefined) this.byCollection.set(collection, [value]);
@@ -56,7 +56,7 @@ export class Transaction {
 
   /** Names what is wrong with the body, each once. */
   fault(name: string): void {
-    if (!this.of("body.faults").some((value) => value.root.text === name)) this.add("body.faults", "", name);
+    if (!this.of("body.faults").some((value) => value.text === name)) this.add("body.faults", "", name);
   }
 
   of(collection: Collection): readonly Value[] {

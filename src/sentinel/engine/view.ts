@@ -58,18 +58,24 @@ export class Scanner {
 
 const NO_VIEWS: readonly View[] = [];
 
-/** A value of a request, and its forms once somebody asks. */
+/** A value of a request; scanned, and its forms made, once somebody asks. */
 export class Value {
   readonly collection: Collection;
   readonly name: string;
-  readonly root: View;
+  readonly text: string;
+  private view: View | null = null;
   private peeled: readonly View[] | null;
 
-  constructor(collection: Collection, name: string, root: View, peelable: boolean) {
+  constructor(collection: Collection, name: string, text: string, peelable: boolean) {
     this.collection = collection;
     this.name = name;
-    this.root = root;
+    this.text = text;
     this.peeled = peelable ? null : NO_VIEWS;
+  }
+
+  /** The value as it was parsed. */
+  root(scanner: Scanner): View {
+    return (this.view ??= scanner.view(this.text));
   }
 
   /** What peeling makes of the value, without the value itself. */
@@ -78,7 +84,7 @@ export class Value {
   }
 
   private peelForms(scanner: Scanner): readonly View[] {
-    const texts = peel(this.root.text, this.root.scan.signature);
+    const texts = peel(this.text, this.root(scanner).scan.signature);
     return texts.length === 0 ? NO_VIEWS : texts.map((text) => scanner.view(text));
   }
 }
