@@ -49,7 +49,7 @@ export function recommend(
   history: readonly Recommendation[],
   now: number,
 ): { readonly signal: AutoscaleSignal; readonly raw: Recommendation } {
-  const { threshold, min, max } = config;
+  const { target, threshold, min, max } = config;
   const total = demand.requestsPerSecond + demand.waiting * REQUESTS_PER_WAITING;
   const ratio = total / (threshold * Math.max(demand.replicas, 1));
   const wanted = Math.abs(ratio - 1) <= TOLERANCE ? demand.replicas : Math.ceil(total / threshold);
@@ -60,7 +60,7 @@ export function recommend(
     raw >= demand.replicas ? raw : Math.max(raw, Math.min(demand.replicas, Math.max(...recent, raw)));
   const clamped = Math.min(Math.max(desired, min), max);
   return {
-    signal: { ...config, ...demand, metric: "requests", total, desired: clamped, at: now },
+    signal: { target, threshold, min, max, ...demand, metric: "requests", total, desired: clamped, at: now },
     raw: { at: now, desired: raw },
   };
 }

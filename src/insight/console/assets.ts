@@ -23,6 +23,7 @@ a { color: var(--accent); }
 section { background: var(--panel); border: 1px solid var(--line); border-radius: .5rem; padding: 1rem; margin: 0 0 1rem; min-width: 0; }
 .grid { display: grid; gap: 0 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); }
 .wide { overflow-x: auto; }
+.wide:focus-visible { outline-offset: -2px; }
 .soft { color: var(--soft); }
 .mode { font-size: 1.5rem; font-weight: 700; margin: 0; }
 .mode.block, .good { color: var(--good); }
@@ -31,7 +32,9 @@ table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-top: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; color: var(--soft); border-top: 0; white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-td { overflow-wrap: anywhere; }
+td { overflow-wrap: break-word; min-width: 5rem; }
+td.text { min-width: 12rem; }
+td.nowrap, td.number { white-space: nowrap; min-width: 0; }
 svg.minutes { display: block; width: 8rem; height: 1.5rem; stroke: var(--accent); fill: none; stroke-width: 1.5; }
 label { display: block; margin: 0 0 .6rem; }
 input, select, button { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--soft); border-radius: .3rem; padding: .45rem .6rem; min-height: 2.75rem; max-width: 100%; }
@@ -44,20 +47,24 @@ pre { overflow-x: auto; padding: .8rem; background: var(--paper); border: 1px so
 meter { width: 6rem; }
 `;
 
-/** Renews the live part every five seconds, but not under the keyboard of who works in it. */
+/** Renews the live parts every five seconds, but not under the keyboard of who works in one. */
 export const CONSOLE_JS = `
-const live = document.getElementById("live");
+const live = document.querySelectorAll("[data-live]");
 const state = document.getElementById("live-state");
 async function renew() {
-  if (document.hidden || live.contains(document.activeElement)) return;
+  if (document.hidden) return;
   try {
     const answer = await fetch("/_edge/?part=live", { redirect: "error", cache: "no-store" });
     if (!answer.ok) throw new Error(String(answer.status));
-    live.innerHTML = await answer.text();
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of live) {
+      const next = fresh.querySelector('[data-live="' + part.dataset.live + '"]');
+      if (next && !part.contains(document.activeElement)) part.replaceChildren(...next.childNodes);
+    }
     state.textContent = "live";
   } catch {
     state.textContent = "not reachable; shown as last seen";
   }
 }
-if (live) setInterval(renew, 5000);
+if (live.length > 0) setInterval(renew, 5000);
 `;

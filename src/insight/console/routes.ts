@@ -9,17 +9,8 @@ import { problemOf, requireOwnOrigin, type Operator } from "../../http/operator.
 import { autoscaleSignal, type InsightRoutesOptions } from "../routes.ts";
 import { CONSOLE_CSS, CONSOLE_JS } from "./assets.ts";
 import { figuresOf, type Figures } from "./figures.ts";
-import {
-  enterPage,
-  livePart,
-  overviewBody,
-  page,
-  ruleBody,
-  type AuditView,
-  type ModeView,
-  type Overview,
-  type RoomView,
-} from "./page.ts";
+import { enterPage, livePart, overviewBody, page, ruleBody } from "./page.ts";
+import type { AuditView, ModeView, Overview, RoomView } from "./views.ts";
 
 export interface ConsoleOptions extends InsightRoutesOptions {
   /** The private API: path below `/_edge/api`, as the operator who is looking. */
