@@ -17,6 +17,8 @@ import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 
 const HOST = "127.0.0.1";
+/** Milliseconds until a whole request, body included, must have arrived. */
+const REQUEST_DEADLINE = 30_000;
 
 export interface Listener {
   /** `http://127.0.0.1:<port>`. */
@@ -36,6 +38,7 @@ export async function listen(fetch: Hono["fetch"], port = 0): Promise<Listener> 
 }
 
 async function listening(server: Server, port: number): Promise<Listener> {
+  server.requestTimeout = REQUEST_DEADLINE;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, HOST, () => {

@@ -5,8 +5,9 @@
  * POST /orders (Idempotency-Key) · GET /orders · GET /orders/<id> · GET /stock?id=1,2 · POST /stock/<id> · GET /healthz
  */
 import { Hono, type Context } from "hono";
-import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
 import * as z from "zod";
+import { readJson } from "../bodies.ts";
 import type { Sql } from "../datastore/index.ts";
 import { changeStock, findOrder, placeOrder, readStock, recentOrders, type PlacedOrder } from "./orders.ts";
 
@@ -25,7 +26,7 @@ const orderRequest = z.strictObject({
     .regex(/^\P{Cc}{1,120}$/u),
   email: z.email().max(254),
   items: z
-    .array(z.strictObject({ productId: z.int().positive(), quantity: z.int().min(1).max(MAX_QUANTITY) }))
+    .array(z.strictObject({ productId: z.int32().positive(), quantity: z.int().min(1).max(MAX_QUANTITY) }))
     .min(1)
     .max(MAX_LINES),
 });
@@ -53,8 +54,9 @@ export function createCheckout(sql: Sql, stockChanged: () => void): Hono {
     await next();
     context.header("Cache-Control", "no-store");
   });
-  app.use(bodyLimit({ maxSize: 64 * 1024, onError: (context) => problem(context, 413, "body-too-large") }));
   app.onError((error, context) => {
+    if (error instanceof HTTPException)
+      return problem(context, error.status === 413 ? 413 : 400, "body-unreadable");
     process.emitWarning(error);
     return problem(context, 500, "internal");
   });
@@ -67,7 +69,7 @@ export function createCheckout(sql: Sql, stockChanged: () => void): Hono {
   app.post("/orders", async (context) => {
     const key = idempotencyKey.safeParse(context.req.header("Idempotency-Key"));
     if (!key.success) return problem(context, 400, "idempotency-key-missing");
-    const body = orderRequest.safeParse(await context.req.json().catch(() => undefined));
+    const body = orderRequest.safeParse(await readJson(context));
     if (!body.success) return problem(context, 422, "order-invalid", { detail: z.prettifyError(body.error) });
     const placed = await placeOrder(sql, key.data, body.data);
     if (placed.outcome === "placed") stockChanged();
@@ -87,7 +89,7 @@ export function createCheckout(sql: Sql, stockChanged: () => void): Hono {
     return context.json(Object.fromEntries(await readStock(sql, ids)));
   });
   app.post("/stock/:id{[0-9]{1,9}}", async (context) => {
-    const body = stockChange.safeParse(await context.req.json().catch(() => undefined));
+    const body = stockChange.safeParse(await readJson(context));
     if (!body.success) return problem(context, 422, "amount-invalid");
     const stock = await changeStock(sql, Number(context.req.param("id")), body.data.amount);
     if (stock === undefined) return problem(context, 409, "stock-refused");

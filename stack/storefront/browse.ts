@@ -61,12 +61,16 @@ export function mountBrowse({ app, catalog, fragments, publicOrigin }: BrowsePar
 
   app.get("/sale", async (context) => {
     const sale = await catalog.sale();
-    return show(context, ["catalog", "sale", ...sale.map((product) => `product-${product.id}`)], () => ({
-      title: "Flash sale",
-      description: "Eight pieces of the Ocaso line at 40% off, while they last.",
-      canonical: `${publicOrigin}/sale`,
-      body: saleBody(sale),
-    }));
+    return show(
+      context,
+      ["catalog", "sale", ...sale.map((product) => `product-${product.id}`)],
+      (include) => ({
+        title: "Flash sale",
+        description: "Eight pieces of the Ocaso line at 40% off, while they last.",
+        canonical: `${publicOrigin}/sale`,
+        body: saleBody(sale, include),
+      }),
+    );
   });
 
   app.get("/product/:slug", async (context) => {
@@ -195,12 +199,13 @@ function paging(found: ProductPage, query: CatalogQuery): Markup | string {
   </nav>`;
 }
 
-function saleBody(sale: readonly Product[]): Markup {
+/** The page itself is kept for minutes; what is left of each product comes by a fragment that lives for seconds. */
+function saleBody(sale: readonly Product[], include: Include): Markup {
   return html`<section class="banner">
       <h1>Flash sale</h1>
       <p>The Ocaso line at 40% off, forty of each. When they are gone, they are gone.</p>
     </section>
-    ${grid(sale)}`;
+    ${grid(sale, ({ slug }) => include(`/fragments/product/${slug}/stock`))}`;
 }
 
 function productBody(product: Product, similar: readonly Product[], include: Include): Markup {

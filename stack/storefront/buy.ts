@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Context, Hono } from "hono";
 import { html } from "hono/html";
 import * as z from "zod";
+import { readForm } from "../bodies.ts";
 import { currentPrice, type Catalog, type Product } from "../catalog/index.ts";
 import { MAX_QUANTITY, orderSchema, type Order } from "../checkout/index.ts";
 import { personal } from "./caching.ts";
@@ -41,9 +42,10 @@ export function mountBuy({ app, catalog, checkout, sessions, fragments }: BuyPar
   });
   app.post("/cart", async (context) => {
     personal(context);
-    const form = await context.req.parseBody();
-    const productId = wholeNumber(form["product"]);
-    const quantity = form["action"] === "remove" ? 0 : wholeNumber(form["quantity"] ?? "1");
+    const form = await readForm(context);
+    const productId = wholeNumber(form.get("product"));
+    const action = form.get("action");
+    const quantity = action === "remove" ? 0 : wholeNumber(form.get("quantity") ?? "1");
     const [product] = productId === undefined ? [] : await catalog.withIds([productId]);
     if (product === undefined || quantity === undefined || quantity > MAX_QUANTITY) {
       return show(
@@ -55,7 +57,7 @@ export function mountBuy({ app, catalog, checkout, sessions, fragments }: BuyPar
       );
     }
     const session = await sessions.open(context);
-    if (form["action"] === "add") await session.add(product.id, Math.max(1, quantity));
+    if (action === "add") await session.add(product.id, Math.max(1, quantity));
     else await session.change(product.id, quantity);
     return context.redirect("/cart", 303);
   });
@@ -66,8 +68,8 @@ export function mountBuy({ app, catalog, checkout, sessions, fragments }: BuyPar
   });
   app.post("/checkout", async (context) => {
     personal(context);
-    const form = await context.req.parseBody();
-    const [name, email, key] = [text(form["name"]), text(form["email"]), text(form["key"])];
+    const form = await readForm(context);
+    const [name, email, key] = [text(form, "name"), text(form, "email"), text(form, "key")];
     const session = await sessions.open(context);
     // Sent twice (a double click, a reload): the first one's order is the answer.
     const before = await session.orderOf(key);
@@ -120,12 +122,12 @@ export function orderItems(lines: readonly CartLine[]): { productId: number; qua
   return lines.map(({ product, quantity }) => ({ productId: product.id, quantity }));
 }
 
-function text(value: unknown): string {
-  return typeof value === "string" ? value : "";
+function text(form: URLSearchParams, name: string): string {
+  return form.get(name) ?? "";
 }
 
-function wholeNumber(value: unknown): number | undefined {
-  return typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
+function wholeNumber(value: string | null): number | undefined {
+  return value !== null && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
 }
 
 /** No answer, as a value; anything else that went wrong is a bug and goes on. */

@@ -48,6 +48,13 @@ export function createFragments({ catalog, checkout, sessions }: FragmentParts):
     shared(context, PRICE, ["prices", `product-${product.id}`, `stock-${product.id}`]);
     return context.html(buyBox(product, stock));
   });
+  fragments.get("/fragments/product/:slug{[a-z-]{1,80}}/stock", async (context) => {
+    const product = await catalog.find(context.req.param("slug"));
+    if (product === undefined) return context.notFound();
+    const stock = (await checkout.stock([product.id])).get(product.id) ?? 0;
+    shared(context, PRICE, ["prices", `product-${product.id}`, `stock-${product.id}`]);
+    return context.html(stockWords(stock));
+  });
   return fragments;
 }
 
@@ -61,8 +68,8 @@ function header(count: number): Markup {
   return html`<header class="top">
     <a class="brand" href="/">Acme<span>Store</span></a>
     <nav aria-label="Categories">
-      ${CATEGORIES.map((category) => html`<a href="/catalog?category=${category}">${label(category)}</a>`)}
       <a class="hot" href="/sale">Flash sale</a>
+      ${CATEGORIES.map((category) => html`<a href="/catalog?category=${category}">${label(category)}</a>`)}
     </nav>
     <form role="search" action="/catalog">
       <input type="search" name="q" aria-label="Search the shop" placeholder="Search" maxlength="80" />
@@ -81,13 +88,17 @@ function description(product: Product): Markup {
   </section>`;
 }
 
-/** Price, stock and the button, as they are now. */
-export function buyBox(product: Product, stock: number): Markup {
+function stockWords(stock: number): Markup {
   const state = stock === 0 ? "gone" : stock <= 10 ? "few" : "many";
   const words = { gone: "Sold out", few: `Only ${stock} left`, many: "In stock" }[state];
+  return html`<p class="stock ${state}">${words}</p>`;
+}
+
+/** Price, stock and the button, as they are now. */
+export function buyBox(product: Product, stock: number): Markup {
   return html`<section class="buy" aria-label="Price and stock">
     <p class="row">${price(product)}</p>
-    <p class="stock ${state}">${words}</p>
+    ${stockWords(stock)}
     ${
       stock === 0
         ? html`<p class="muted">We expect more soon.</p>`

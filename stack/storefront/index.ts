@@ -5,8 +5,8 @@
  * that is bought.
  */
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { html } from "hono/html";
+import { HTTPException } from "hono/http-exception";
 import type { Catalog } from "../catalog/index.ts";
 import type { KeyValue } from "../datastore/index.ts";
 import { mountBrowse } from "./browse.ts";
@@ -37,7 +37,6 @@ export function createStorefront(options: StorefrontOptions): Hono {
   const fragments = createFragments({ catalog, checkout, sessions });
   const parts = { app, catalog, checkout, sessions, fragments, publicOrigin };
 
-  app.use(bodyLimit({ maxSize: 64 * 1024, onError: (context) => context.text("body too large\n", 413) }));
   app.use(async (context, next) => {
     // SameSite=Lax already keeps cookies from other sites' forms; this refuses the forms themselves.
     const site = context.req.header("Sec-Fetch-Site");
@@ -72,6 +71,7 @@ export function createStorefront(options: StorefrontOptions): Hono {
   });
   app.onError((error, context) => {
     personal(context);
+    if (error instanceof HTTPException) return context.text(`${error.message}\n`, error.status);
     const status = error instanceof CheckoutUnavailable ? 503 : 500;
     if (status === 500) process.emitWarning(error);
     if (context.req.path.startsWith("/api/")) return problem(context, status, "unavailable");

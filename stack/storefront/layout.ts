@@ -2,11 +2,14 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { html } from "hono/html";
+import type { HtmlEscapedString } from "hono/utils/html";
 import { currentPrice, type Product } from "../catalog/index.ts";
 import { IMAGE_WIDTHS, imagePath } from "../catalog/media.ts";
 
 /** Escaped markup, or a promise of it: `html` takes both. */
 export type Markup = ReturnType<typeof html>;
+
+type Note = HtmlEscapedString | Promise<HtmlEscapedString> | "";
 
 const dollars = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
 
@@ -86,8 +89,8 @@ export function price(product: Product): Markup {
     <s class="before"><span class="hidden">was </span>${money(product.priceCents)}</s>`;
 }
 
-/** Products side by side. */
-export function grid(products: readonly Product[]): Markup {
+/** Products side by side, each with `note` (markup, or a place for it) below. */
+export function grid(products: readonly Product[], note: (product: Product) => Note = () => ""): Markup {
   return html`<ul class="grid">
     ${products.map(
       (product) =>
@@ -97,6 +100,7 @@ export function grid(products: readonly Product[]): Markup {
             <span class="name">${product.name}</span>
             <span class="row">${price(product)}</span>
           </a>
+          ${note(product)}
           ${product.salePriceCents === null ? "" : html`<span class="badge">Flash sale</span>`}
         </li>`,
     )}

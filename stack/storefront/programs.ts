@@ -2,6 +2,7 @@
 import { Hono, type Context } from "hono";
 import { html } from "hono/html";
 import * as z from "zod";
+import { readForm, readJson } from "../bodies.ts";
 import { currentPrice, seedProducts } from "../catalog/index.ts";
 import { MAX_QUANTITY, orderSchema } from "../checkout/index.ts";
 import { cartLines, orderItems, type BuyParts } from "./buy.ts";
@@ -9,7 +10,7 @@ import { personal } from "./caching.ts";
 import { money, page, type Markup } from "./layout.ts";
 
 const cartChange = z.strictObject({
-  productId: z.int().positive(),
+  productId: z.int32().positive(),
   quantity: z.int().min(0).max(MAX_QUANTITY),
 });
 
@@ -45,7 +46,7 @@ export function mountApi({ app, catalog, checkout, sessions }: BuyParts): void {
   };
   jsonOnly.get("/cart", cart);
   jsonOnly.post("/cart", async (context) => {
-    const body = cartChange.safeParse(await context.req.json().catch(() => undefined));
+    const body = cartChange.safeParse(await readJson(context));
     if (!body.success) return problem(context, 422, "cart-invalid");
     const { productId, quantity } = body.data;
     if ((await catalog.withIds([productId])).length === 0) return problem(context, 422, "unknown-product");
@@ -57,7 +58,7 @@ export function mountApi({ app, catalog, checkout, sessions }: BuyParts): void {
 
   /** An order of the items in the body or, without any, of the cart. checkout-api judges it and answers. */
   jsonOnly.post("/orders", async (context) => {
-    const body: unknown = await context.req.json().catch(() => undefined);
+    const body: unknown = await readJson(context);
     if (typeof body !== "object" || body === null) return problem(context, 422, "order-invalid");
     const session = await sessions.open(context);
     const items = "items" in body ? body.items : orderItems(await cartLines(catalog, session));
@@ -97,8 +98,8 @@ export function mountAdmin({ app, catalog, checkout }: BuyParts): void {
   });
   app.post("/admin/stock", async (context) => {
     personal(context);
-    const form = await context.req.parseBody();
-    const [id, amount] = [Number(form["product"]), Number(form["amount"])];
+    const form = await readForm(context);
+    const [id, amount] = [Number(form.get("product")), Number(form.get("amount"))];
     const changed =
       Number.isInteger(id) && Number.isInteger(amount) && (await checkout.changeStock(id, amount));
     return changed ? context.redirect("/admin/", 303) : problem(context, 422, "stock-refused");

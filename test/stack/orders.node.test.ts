@@ -171,6 +171,12 @@ describe.each(["pglite", "postgres"] as const)("orders on %s", (kind) => {
         422,
       ],
       [
+        "a product beyond all numbers",
+        "valid-key",
+        { name: "A", email: "a@example.com", items: [{ productId: 2 ** 31, quantity: 1 }] },
+        422,
+      ],
+      [
         "a price of its own",
         "valid-key",
         { name: "A", email: "a@example.com", totalCents: 1, items: [{ productId: 1, quantity: 1 }] },

@@ -28,6 +28,26 @@ const post = (
 ): Promise<Response> =>
   fetch(origin + path, { method: "POST", headers, body: new URLSearchParams(fields), redirect: "manual" });
 
+/** Sends a form of unknown length, as a proxy does that does not wait for the end. */
+function stream(path: string, pieces: string[]): Promise<Response> {
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const piece = pieces.shift();
+      if (piece === undefined) controller.close();
+      else controller.enqueue(new TextEncoder().encode(piece));
+    },
+  });
+  const headers = { "Content-Type": "application/x-www-form-urlencoded" };
+  const init: RequestInit & { duplex: "half" } = {
+    method: "POST",
+    headers,
+    body,
+    duplex: "half",
+    redirect: "manual",
+  };
+  return fetch(origin + path, init);
+}
+
 /** Puts things into a new cart and returns the session's cookie. */
 async function cartWith(product: number, quantity: number, cookie = ""): Promise<string> {
   const fields = { action: "add", product: String(product), quantity: String(quantity) };
@@ -95,6 +115,17 @@ describe("pages for everybody", () => {
       )[0] ?? "";
     expect(answers.map(lifetime)).toEqual(["private, no-store", "max-age=5", "max-age=14400"]);
     expect(answers[1]?.headers.get("Cache-Tag")).toBe("prices,product-1,stock-1");
+  });
+
+  test("the sale's landing page shows what is left by a fragment a product", async () => {
+    const html = await (await get("/sale", SURROGATE)).text();
+    const sources = [...html.matchAll(/<esi:include src="(\/fragments\/product\/[^"]+)"/g)].map(
+      ([, source]) => source ?? "",
+    );
+    expect(sources.length).toBe(8);
+    const words = await Promise.all(sources.map(async (source) => (await get(source)).text()));
+    expect(new Set(words)).toEqual(new Set(['<p class="stock many">In stock</p>']));
+    expect((await (await get("/sale")).text()).match(/class="stock many"/g)?.length).toBe(8);
   });
 
   test("every product is reached by the catalog's pages, and every one has a page", async () => {
@@ -309,8 +340,32 @@ describe("one visitor's pages", () => {
     expect(await answer.text()).toContain('value="A&quot;"');
   });
 
+  test("a form of unknown length is read to its end", async () => {
+    expect((await stream("/cart", ["action=add&prod", "uct=1&quantity=1"])).status).toBe(303);
+  });
+
+  test.each([
+    ["PROPFIND", "/", 404],
+    ["DELETE", "/cart", 404],
+    ["OPTIONS", "/", 404],
+    ["POST", "/", 404],
+  ])("%s %s is answered", async (method, path, status) => {
+    expect((await fetch(origin + path, { method })).status).toBe(status);
+  });
+
+  test.each([
+    ["multipart/form-data; boundary=x", "--x\r\nbroken"],
+    ["multipart/form-data", "x"],
+    ["application/x-www-form-urlencoded", "%%%&&==&product=2147483648&quantity=1"],
+    ["application/json", '{"product":1}'],
+  ])("a body of %s that makes no sense is refused", async (type, body) => {
+    const answer = await fetch(`${origin}/cart`, { method: "POST", headers: { "Content-Type": type }, body });
+    expect(answer.status).toBe(422);
+  });
+
   test("a body that is too large is refused", async () => {
     expect((await post("/cart", { action: "x".repeat(70_000) })).status).toBe(413);
+    expect((await stream("/cart", ["action=", "x".repeat(70_000)])).status).toBe(413);
   });
 });
 
@@ -360,6 +415,7 @@ describe("for programs", () => {
     ).toBe(415);
     expect((await send("/api/cart", { productId: 1, quantity: 99 })).status).toBe(422);
     expect((await send("/api/cart", "{")).status).toBe(422);
+    expect((await send("/api/cart", { productId: 2 ** 31, quantity: 1 })).status).toBe(422);
     expect((await send("/api/nothing", {})).status).toBe(404);
   });
 });
