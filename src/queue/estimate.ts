@@ -19,6 +19,23 @@ export function peopleAhead(table: PlaceTable, key: number): number {
 }
 
 /**
+ * People before a place as the room knows them; behind the last it knows, those
+ * count too who must have come since.
+ * @param issued when the caller itself issued tickets lately
+ */
+export function peopleBefore(
+  line: { readonly table: PlaceTable; readonly at: number; readonly arriving: number },
+  place: number,
+  issued: readonly number[],
+): number {
+  const [end = 0, known = 0] = line.table.at(-1) ?? [];
+  if (place <= end) return peopleAhead(line.table, place);
+  const elsewhere = (Math.max(0, place - Math.max(end, line.at)) / 1000) * line.arriving;
+  const here = issued.filter((issuedAt) => issuedAt >= end && issuedAt < place).length;
+  return known + Math.max(elsewhere, here);
+}
+
+/**
  * ms until the turn of somebody with `ahead` people before him. People ahead also
  * leave: with each of them leaving at `leaving` a second, the line in front shrinks
  * by perSecond + leaving * ahead, which integrates to a logarithm.
@@ -46,10 +63,11 @@ export function promise(promisedAt: number, turnAt: number, now: number): number
 }
 
 const MIN_POLL_MS = 3000;
-const MAX_POLL_MS = 30_000;
+/** With the grace and the way of the news, somebody who left is counted for 30 s at most. */
+const MAX_POLL_MS = 24_000;
 
 /**
- * ms until the next poll: a quarter of the wait, 3 to 30 s, a tenth of jitter; in
+ * ms until the next poll: a quarter of the wait, 3 to 24 s, a tenth of jitter; in
  * the last seconds just before the turn, so that a small room's tokens are taken
  * when they come.
  * @param random 0 to 1

@@ -11,7 +11,7 @@ export type Delta = readonly [bin: number, due: number, count: number];
 export const UNDRAWN = -1;
 
 /** How long after it was due a poll is still waited for, ms. */
-export const GRACE_MS = 6000;
+export const GRACE_MS = 4000;
 const DUE_MS = 1000;
 
 /** A range of places with the number of people in it, spread evenly. */

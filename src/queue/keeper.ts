@@ -77,9 +77,9 @@ export class GateKeeper {
   /** Decides about one visitor; an admission takes its token here, before anybody hears of it. */
   decide(ask: Ask, now: number): Decision {
     this.#bucket = refill(this.#bucket, this.#share, now);
-    const { expected, all } = this.#line.before(ask.key, ask.id, now);
+    const enough = Math.max(1, Math.floor(this.#share.burst / KEPT_PART));
+    const { expected: kept, all } = this.#line.before(ask.key, ask.id, now, enough);
     const shut = this.#shutUntil(now);
-    const kept = Math.min(expected, Math.max(1, Math.floor(this.#share.burst / KEPT_PART)));
     if (shut <= now && this.#bucket.tokens >= 1 + kept) {
       this.#bucket = { ...this.#bucket, tokens: this.#bucket.tokens - 1 };
       this.#admitted += 1;

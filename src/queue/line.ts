@@ -17,38 +17,78 @@ export interface Standing {
 const LATE_MS = 400;
 /** How long before they are due a token is kept for them. */
 const SOON_MS = 300;
-const MAX_STANDING = 1500;
+const MAX_STANDING = 4000;
+const SWEEP_MS = 200;
 
 export class GateLine {
   readonly #byId = new Map<string, Standing>();
+  /** The same, earliest first. */
+  #order: Standing[] = [];
+  #sweptAt = 0;
 
   get size(): number {
     return this.#byId.size;
   }
 
-  /** Notes that a visitor asked. Over `MAX_STANDING` the newcomer is not noted: he keeps his place by his ticket. */
+  /** Notes that a visitor asked. Over `MAX_STANDING` newcomers are not noted: they keep their places by their tickets. */
   stand(standing: Standing): void {
-    if (this.#byId.size < MAX_STANDING || this.#byId.has(standing.id)) this.#byId.set(standing.id, standing);
+    this.leave(standing.id);
+    if (this.#byId.size >= MAX_STANDING) return;
+    this.#byId.set(standing.id, standing);
+    this.#order.splice(this.#indexOf(standing.key, standing.id), 0, standing);
   }
 
   leave(id: string): void {
+    const standing = this.#byId.get(id);
+    if (standing === undefined) return;
     this.#byId.delete(id);
+    this.#order.splice(this.#indexOf(standing.key, id), 1);
   }
 
-  /** How many stand before `key`: those for whom a token is kept at `now`, and all who have not left. */
-  before(key: number, id: string, now: number): { readonly expected: number; readonly all: number } {
+  /**
+   * Who stands before a place: all who have not left, and of those the ones for whom
+   * a token is kept at `now`, counted up to `enough`.
+   */
+  before(
+    key: number,
+    id: string,
+    now: number,
+    enough: number,
+  ): { readonly expected: number; readonly all: number } {
+    if (now - this.#sweptAt > SWEEP_MS || now < this.#sweptAt) this.#sweep(now);
+    const all = this.#indexOf(key, id);
     let expected = 0;
-    let all = 0;
-    for (const other of this.#byId.values()) {
-      if (!other.held && other.dueAt + LATE_MS < now) {
-        this.#byId.delete(other.id);
-        continue;
-      }
-      const earlier = other.key < key || (other.key === key && other.id < id);
-      if (!earlier) continue;
-      all += 1;
-      if (other.held || other.dueAt - SOON_MS <= now) expected += 1;
+    for (let index = 0; index < all && expected < enough; index++) {
+      const other = this.#order[index];
+      if (other !== undefined && (other.held || (other.dueAt - SOON_MS <= now && !left(other, now))))
+        expected += 1;
     }
     return { expected, all };
   }
+
+  #sweep(now: number): void {
+    this.#sweptAt = now;
+    this.#order = this.#order.filter((standing) => {
+      const gone = left(standing, now);
+      if (gone) this.#byId.delete(standing.id);
+      return !gone;
+    });
+  }
+
+  /** Where the place is, or would be, in the order. */
+  #indexOf(key: number, id: string): number {
+    let low = 0;
+    let high = this.#order.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const other = this.#order[middle];
+      if (other !== undefined && (other.key < key || (other.key === key && other.id < id))) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function left(standing: Standing, now: number): boolean {
+  return !standing.held && standing.dueAt + LATE_MS < now;
 }

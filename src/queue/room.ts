@@ -41,7 +41,7 @@ export interface RoomMemory {
 }
 
 /** Everybody alive has polled once within this time after the object started. */
-const RELEARN_MS = 36_000;
+const RELEARN_MS = 30_000;
 /** A long line is looked at less often: it also moves less. */
 const COMPUTE_EVERY_MS = 200;
 const SPANS_PER_MS = 50;

@@ -6,7 +6,7 @@
  */
 import { type Bucket, refill, shareOf, startBucket } from "./bucket.ts";
 import { cookieValue } from "../http/headers.ts";
-import { peopleAhead, pollAfterMs, promise, waitMs } from "./estimate.ts";
+import { peopleBefore, pollAfterMs, promise, waitMs } from "./estimate.ts";
 import { dueUnit, UNDRAWN } from "./histogram.ts";
 import type { Ask } from "./keeper.ts";
 import { draw, isDrawn, type Lots, placeOfLot } from "./lottery.ts";
@@ -348,21 +348,12 @@ export class Line {
     };
     if (snapshot === null || place === null)
       return { ...common, ahead: null, turnAt: null, expectedMs: null };
-    const ahead = Math.round(Math.max(gateWait?.ahead ?? 0, this.#peopleAhead(place, snapshot)));
+    const known = peopleBefore(snapshot, place, this.#issued);
+    const ahead = Math.round(Math.max(gateWait?.ahead ?? 0, known));
     const wait = waitMs(ahead + 1, snapshot.perSecond, snapshot.leaving);
     const expectedMs = Math.max(gateWait?.afterMs ?? 0, wait);
     const turnAt = Math.max(now, promise(ticket.promisedAt, now + expectedMs, now));
     return { ...common, ahead, turnAt, expectedMs };
-  }
-
-  /** People ahead as the room knows them; behind the last it knows, those who must have come since count too. */
-  #peopleAhead(place: number, snapshot: RoomSnapshot): number {
-    const [end = 0, known = 0] = snapshot.table.at(-1) ?? [];
-    if (place <= end) return peopleAhead(snapshot.table, place);
-    const since = Math.max(end, snapshot.at);
-    const elsewhere = (Math.max(0, place - since) / 1000) * snapshot.arriving;
-    const here = this.#issued.filter((issuedAt) => issuedAt >= end && issuedAt < place).length;
-    return known + Math.max(elsewhere, here);
   }
 
   /** Counts new tickets by address; a network whose many visitors share one is slowed down, never shut out, and never loses a place. */
