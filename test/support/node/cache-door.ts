@@ -3,7 +3,7 @@ import { build } from "esbuild";
 import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { compileCache } from "../../../src/cache/compile/index.ts";
 
-/** A Worker that is the cache and nothing else (or another, to compare with), in workerd. */
+/** A Worker alone in workerd, reached without Miniflare's entry proxy. */
 export interface RunningDoor {
   readonly url: string;
   close(): Promise<void>;
@@ -13,18 +13,16 @@ export interface DoorOptions {
   /** Folder with cache.yaml. */
   readonly rules: string;
   readonly memoryOnly?: boolean;
-  /** Another Worker's source file. */
-  readonly worker?: string;
 }
 
 const COMPATIBILITY_DATE = "2026-11-01";
 
-/** Starts it in front of `origin`, reached without Miniflare's entry proxy. */
-export async function startDoor(origin: string, { rules, memoryOnly = false, worker = "test/cache/door-worker.ts" }: DoorOptions): Promise<RunningDoor> {
+/** Starts a Worker that is the cache and nothing else in front of `origin`. */
+export async function startDoor(origin: string, { rules, memoryOnly = false }: DoorOptions): Promise<RunningDoor> {
   const { value, faults } = compileCache(rules);
   if (value === undefined) throw new Error(JSON.stringify(faults));
   const bundle = await build({
-    entryPoints: [worker],
+    entryPoints: ["test/cache/door-worker.ts"],
     bundle: true,
     format: "esm",
     write: false,
@@ -39,13 +37,18 @@ export async function startDoor(origin: string, { rules, memoryOnly = false, wor
       },
     ],
   });
+  return startWorker(bundle.outputFiles[0]?.text ?? "", { ORIGIN: origin, ...(memoryOnly ? { MEMORY_ONLY: "1" } : {}) });
+}
+
+/** Starts a Worker of one module. */
+export async function startWorker(script: string, bindings: Readonly<Record<string, string>> = {}): Promise<RunningDoor> {
   const port = await freePort();
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       modules: true,
-      script: bundle.outputFiles[0]?.text ?? "",
+      script,
       compatibilityDate: COMPATIBILITY_DATE,
-      bindings: { ORIGIN: origin, ...(memoryOnly ? { MEMORY_ONLY: "1" } : {}) },
+      bindings,
       unsafeDirectSockets: [{ host: "127.0.0.1", port }],
     }),
   );
@@ -53,7 +56,8 @@ export async function startDoor(origin: string, { rules, memoryOnly = false, wor
   return { url: `http://127.0.0.1:${port}`, close: async () => miniflare.dispose() };
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const address = server.address();
