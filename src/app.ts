@@ -24,7 +24,7 @@ import {
   type SentinelSettings,
   createSentinel,
 } from "./sentinel/index.ts";
-import { type Settings, readSettings } from "./settings.ts";
+import { type Settings, readSettings } from "./bindings.ts";
 
 const apps = new WeakMap<Env, EdgeParts>();
 

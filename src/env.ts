@@ -1,6 +1,6 @@
 /**
  * The Worker's bindings as wrangler.toml (and, on one machine, `serve`) declares
- * them. Values are checked once an isolate by `readSettings` in app.ts; a module
+ * them. Values are checked once an isolate by `readSettings` in bindings.ts; a module
  * gets what it needs passed in and never reads `Env` itself, its Durable Object
  * excepted.
  */
