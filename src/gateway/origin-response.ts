@@ -33,9 +33,9 @@ export interface Authorities {
  */
 export function responseHeaders(origin: Headers, authorities: Authorities, decoded: boolean): Headers {
   const dropped = nominated(origin);
-  const headers = new Headers();
-  for (const [name, value] of origin) {
-    if (!isHopByHop(name) && !dropped.has(name)) headers.append(name, value);
+  const headers = new Headers(origin);
+  for (const name of origin.keys()) {
+    if (isHopByHop(name) || dropped.has(name)) headers.delete(name);
   }
   for (const name of ["location", "content-location"]) {
     const value = headers.get(name);

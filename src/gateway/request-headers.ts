@@ -103,9 +103,9 @@ export function isUntrusted(name: string): boolean {
 /** The request headers for the origin: the client's without what it may not say, and the edge's claims. */
 export function originHeaders(client: Headers, claims: Claims): Headers {
   const dropped = nominated(client);
-  const headers = new Headers();
-  for (const [name, value] of client) {
-    if (!dropped.has(name) && !isUntrusted(name)) headers.append(name, value);
+  const headers = new Headers(client);
+  for (const name of client.keys()) {
+    if (dropped.has(name) || isUntrusted(name)) headers.delete(name);
   }
   headers.set("x-forwarded-for", claims.clientIp);
   headers.set("x-forwarded-proto", claims.scheme);
