@@ -39,7 +39,7 @@ export interface Limits {
   readonly nesting: number;
   /** Parts of a multipart body. */
   readonly parts: number;
-  /** Units of matching work (about 1 ns each), beside an allowance a byte. */
+  /** Units of matching work (1 to 2 ns each), beside an allowance for every byte of the request. */
   readonly work: number;
 }
 
@@ -139,10 +139,10 @@ export const DEFAULT_SETTINGS: PackageSettings = {
     body: 131_072,
     inflated: 262_144,
     head: 65_536,
-    values: 2_500,
+    values: 4_000,
     nesting: 32,
     parts: 128,
-    work: 8_000_000,
+    work: 4_000_000,
   },
   beyond: "pass",
 };

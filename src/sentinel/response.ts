@@ -48,7 +48,7 @@ export function responseInspector(
   const known = new Set<number>();
 
   const judge = (part: string | null): Verdict => {
-    const tx = engine.answer();
+    const tx = engine.answer(part?.length ?? 0);
     const findings: Finding[] = [];
     attempt(() => {
       tx.add("method", "", head.method);

@@ -76,11 +76,11 @@ type Choice = Pick<PackageExpression, "engine" | "limit" | "weight">;
 
 function choose(proof: Proof, source: string, flags: string): Choice | Refusal {
   if (proof.complexity === "bounded" && proof.stepsPerChar <= FEW_STEPS) {
-    return { engine: "native", limit: 0, weight: Math.max(2, proof.stepsPerChar) };
+    return { engine: "native", limit: 0, weight: typicalWeight(proof.stepsPerChar) };
   }
-  if (proof.complexity === "linear") return { engine: "native", limit: 0, weight: 4 };
+  if (proof.complexity === "linear") return { engine: "native", limit: 0, weight: 2 };
   const refusal = re2Refusal(source, flags);
-  if (refusal === null) return { engine: "re2", limit: 0, weight: 40 };
+  if (refusal === null) return { engine: "re2", limit: 0, weight: 30 };
   if (proof.complexity === "polynomial") {
     const limit = Math.floor(STEPS ** (1 / proof.degree));
     if (limit >= LEAST_LIMIT) return { engine: "short", limit, weight: Math.ceil(STEPS / limit / 4) };
@@ -89,6 +89,11 @@ function choose(proof: Proof, source: string, flags: string): Choice | Refusal {
     message: `the expression is ${describe(proof)}, and the linear engine cannot run it (${refusal})`,
     remedy: "bound its repetitions so that fewer ways lead through it, and do without lookaround",
   };
+}
+
+/** A text is at its worst for one expression or a few, and far from it for the others that run on it. */
+function typicalWeight(stepsPerChar: number): number {
+  return 1 + Math.ceil(stepsPerChar / 8);
 }
 
 /** What was proven, as `rules check` prints it. */

@@ -40,6 +40,9 @@ export function evaluate(
   new Evaluation(compiled, tx, scope, findings).run(plan);
 }
 
+/** So many rules have matched that the rest would change nothing: a text of nothing but attacks costs no more than an attack. */
+const ENOUGH = 16;
+
 let visits = 0;
 
 class Evaluation {
@@ -115,6 +118,7 @@ class Evaluation {
   private first(condition: Condition, value: Value, view: View): void {
     const { rule } = condition;
     if (this.matched[rule.index] === 1 || this.scope.running[rule.index] === 0) return;
+    if (this.findings.length >= ENOUGH) return;
     if (!this.holds(condition, view)) return;
     this.held++;
     if (this.barred(condition, value) || !this.rest(rule)) return;

@@ -14,7 +14,7 @@ export interface Engine {
   /** The values of a request, and the budget that ended the collecting of them. */
   collect(request: InspectionRequest, body: Inflated): Collected;
   /** An empty transaction for an answer. */
-  answer(): Transaction;
+  answer(bytes: number): Transaction;
 }
 
 export interface Collected {
@@ -31,7 +31,7 @@ export function createEngine(pkg: SentinelPackage): Engine {
     pkg,
     compiled,
     collect: (request, body) => {
-      const tx = new Transaction(automaton, limits, compiled.request.wanted);
+      const tx = new Transaction(automaton, limits, compiled.request.wanted, sizeOf(request, body.bytes));
       const budget = attempt(() => {
         collectHead(request, tx);
         if (body.fault !== null) tx.fault(body.fault);
@@ -39,8 +39,15 @@ export function createEngine(pkg: SentinelPackage): Engine {
       });
       return { tx, budget };
     },
-    answer: () => new Transaction(automaton, limits, compiled.response.wanted),
+    answer: (bytes) => new Transaction(automaton, limits, compiled.response.wanted, bytes),
   };
+}
+
+function sizeOf({ target, headers }: InspectionRequest, body: Uint8Array): number {
+  return headers.reduce(
+    (sum, [name, value]) => sum + name.length + value.length,
+    target.length + body.length,
+  );
 }
 
 /** The budget that ended `work`; null where none did. */

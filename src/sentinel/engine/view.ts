@@ -36,6 +36,7 @@ export class View {
     const before = this.at(step.parent, chains, scanner);
     const { needs, apply } = step.transformation;
     if (needs !== 0 && (before.scan.signature & needs) === 0) return before;
+    scanner.work += before.text.length * 5;
     const text = apply(before.text);
     return text === before.text ? before : scanner.view(text);
   }
@@ -51,7 +52,7 @@ export class Scanner {
   }
 
   view(text: string): View {
-    this.work += 40 + text.length * 3;
+    this.work += 100 + text.length * 5;
     return new View(text, this.automaton.scan(text));
   }
 }
@@ -84,6 +85,7 @@ export class Value {
   }
 
   private peelForms(scanner: Scanner): readonly View[] {
+    scanner.work += this.text.length * 5;
     const texts = peel(this.text, this.root(scanner).scan.signature);
     return texts.length === 0 ? NO_VIEWS : texts.map((text) => scanner.view(text));
   }

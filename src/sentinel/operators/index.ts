@@ -76,14 +76,13 @@ export const OPERATORS: ReadonlyMap<string, OperatorKind> = new Map<string, Oper
   ["bad-percent", plain(bit.PERCENT, badPercent)],
   ["bad-utf8", plain(bit.HIGH, badUtf8)],
   ["card-number", plain(bit.DIGIT, cardNumber)],
-  ["sqli", plain(0, () => detector(detectSqli))],
-  ["xss", plain(0, () => detector(detectXss))],
+  ["sqli", plain(0, () => detector(20, detectSqli))],
+  ["xss", plain(0, () => detector(4, detectXss))],
   ["present", plain(0, () => ({ weight: 0, test: () => true, excerpt: (text) => text }))],
 ]);
 
-/** A tokeniser: about 20 ns a char. */
-function detector(detect: (text: string) => string | null): Matcher {
-  return { weight: 20, test: (text) => detect(text) !== null, excerpt: (text) => detect(text) ?? "" };
+function detector(weight: number, detect: (text: string) => string | null): Matcher {
+  return { weight, test: (text) => detect(text) !== null, excerpt: (text) => detect(text) ?? "" };
 }
 
 /** Throws where the package names an operator that this engine does not have: it was compiled by a newer one. */
