@@ -2,15 +2,10 @@ import { describe, expect, it } from "vitest";
 import { containsAddress, parseAddress, parseCidr } from "../../src/http/cidr.ts";
 
 describe("parseCidr", () => {
-  it.each([
-    "10.40.0.0/16",
-    "0.0.0.0/0",
-    "192.0.2.7/32",
-    "2001:db8::/32",
-    "::/0",
-    "::1/128",
-    "::ffff:192.0.2.0/120",
-  ])("takes %s", (text) => expect(parseCidr(text)).not.toBeNull());
+  it.each(["10.40.0.0/16", "0.0.0.0/0", "192.0.2.7/32", "2001:db8::/32", "::/0", "::1/128"])(
+    "takes %s",
+    (text) => expect(parseCidr(text)).not.toBeNull(),
+  );
 
   it.each([
     "10.40.0.1/16", // host bits set
