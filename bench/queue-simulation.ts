@@ -13,7 +13,8 @@ import { pathToFileURL } from "node:url";
 import { peopleBefore, pollAfterMs, promise, waitMs } from "../src/queue/estimate.ts";
 import { type Delta, dueUnit } from "../src/queue/histogram.ts";
 import { GateKeeper, type GateReport } from "../src/queue/keeper.ts";
-import { Room, type RoomMemory, type RoomSnapshot } from "../src/queue/room.ts";
+import { Refusals } from "../src/queue/refusals.ts";
+import { firstReportMs, Room, type RoomMemory, type RoomSnapshot } from "../src/queue/room.ts";
 import { roomConfig, type RoomConfig, type RoomPolicy } from "../src/queue/room-config.ts";
 import { extrapolated } from "../src/queue/watermark.ts";
 import { drawChart } from "./queue-chart.ts";
@@ -102,6 +103,7 @@ interface Site {
 interface Isolate {
   readonly site: number;
   readonly skew: number;
+  readonly refusals: Refusals;
   home: number;
   pending: Delta[];
   sentAt: number;
@@ -174,6 +176,7 @@ class Simulation {
     this.#isolates = Array.from({ length: isolates }, (_, index) => ({
       site: index % sites,
       skew: skew(),
+      refusals: new Refusals(),
       home: Math.floor(this.#random() * gates),
       pending: [],
       sentAt: -1e9,
@@ -286,8 +289,9 @@ class Simulation {
     if (first) this.#issuedAt[visitor] = local;
     const place = this.#issuedAt[visitor] ?? 0;
     const snapshot = this.#snapshotOf(isolate.site);
-    const wait = this.#mayAsk(place, snapshot, local) ? this.#ask(visitor, place) : null;
+    const wait = this.#mayAsk(isolate, place, snapshot, local) ? this.#ask(visitor, place) : null;
     if (wait === "admitted") return;
+    if (wait !== null) isolate.refusals.note(this.#config, place, wait.afterMs, local);
     const ahead = snapshot === null ? null : Math.max(peopleBefore(snapshot, place, []), wait?.ahead ?? 0);
     const expected =
       snapshot === null || ahead === null
@@ -307,10 +311,11 @@ class Simulation {
     this.#schedule(visitor, Math.max(tick + 1, Math.round((back - EPOCH) / TICK)));
   }
 
-  #mayAsk(place: number, snapshot: RoomSnapshot | null, local: number): boolean {
+  #mayAsk(isolate: Isolate, place: number, snapshot: RoomSnapshot | null, local: number): boolean {
     const { fault } = this.#scenario;
     const ms = this.#now - EPOCH;
     if (fault?.kind === "watermark-open" && ms >= fault.from && ms < fault.to) return true;
+    if (isolate.refusals.covers(this.#config, place, local)) return false;
     return snapshot !== null && place < extrapolated(snapshot.watermark, local);
   }
 
@@ -362,7 +367,8 @@ class Simulation {
     this.#bin[visitor] = now;
     this.#due[visitor] = due;
     if (isolate.planned) return;
-    const every = this.#sites[isolate.site]?.snapshot?.reportEveryMs ?? 500;
+    const told = this.#sites[isolate.site]?.snapshot?.reportEveryMs ?? firstReportMs(this.#config);
+    const every = told * (0.7 + 0.6 * this.#random());
     isolate.planned = true;
     this.#after(Math.max(0, isolate.sentAt + every - this.#now), () => this.#flush(isolate));
   }

@@ -37,8 +37,8 @@ export interface GateReport {
 }
 
 /** Rooms up to this many tokens a second for a gate hold visitors until their turn: there asks are too rare to meet each token. */
-const HOLDS_UP_TO_PER_SECOND = 20;
-const HOLD_MS = 4000;
+export const HOLDS_UP_TO_PER_SECOND = 20;
+export const HOLD_MS = 4000;
 /** Tokens kept for earlier visitors are a third of the bucket at most: it must not run over while they do not come. */
 const KEPT_PART = 3;
 const MAX_DELTAS = 50_000;

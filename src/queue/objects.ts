@@ -6,7 +6,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { Delta } from "./histogram.ts";
-import { type Ask, GateKeeper, type GateReport } from "./keeper.ts";
+import { type Ask, GateKeeper, type GateReport, HOLD_MS } from "./keeper.ts";
 import { commitment, newSeed } from "./lottery.ts";
 import type { RoomConfig } from "./room-config.ts";
 import { Room, type RoomMemory, type RoomSnapshot } from "./room.ts";
@@ -35,7 +35,6 @@ export interface RoomPort {
 /** A used ticket may be shown again for so long, so often: the answer may have been lost on its way. */
 const REPEAT_MS = 60_000;
 const REPEATS = 3;
-const HOLD_MS = 4000;
 /** Requests of one page arrive together, all with the pass from before its renewal. */
 const TOGETHER_MS = 60_000;
 const SYNC_MS = 500;

@@ -45,7 +45,7 @@ const RELEARN_MS = 30_000;
 /** A long line is looked at less often: it also moves less. */
 const COMPUTE_EVERY_MS = 200;
 const SPANS_PER_MS = 50;
-const REPORTS_PER_GATE = 150;
+const REPORTS_PER_GATE = 120;
 const TABLE_POINTS = 100;
 const OPEN: Watermark = { key: null, slope: 1, at: 0 };
 
@@ -55,18 +55,19 @@ export class Room {
   #watermark: Watermark;
   #relearnedAt: number;
   #boost = 1;
-  #reportEveryMs = 500;
+  #reportEveryMs: number;
   #computedAt = 0;
   #spans: readonly Span[] = [];
   readonly #active = new Map<number, number>();
   /** Admissions by second, of the last minute. */
   readonly #admissions = new Map<number, number>();
   #tally = { at: 0, admitted: 0, possible: 0, batches: 0, left: 0, waiting: 0 };
-  #rates = { arriving: 0, leaving: 0, admitting: Number.NaN };
+  #rates = { arriving: 0, leaving: 0, admitting: Number.NaN, possible: 0, batches: 0 };
 
   constructor(config: RoomConfig, memory: RoomMemory | null, now: number) {
     const known = memory?.epoch === config.epoch ? memory : null;
     this.#config = config;
+    this.#reportEveryMs = firstReportMs(config);
     this.#histogram = new AliveHistogram(config.binMs);
     this.#watermark = known?.watermark ?? { ...OPEN, at: now };
     this.#relearnedAt = this.#watermark.key === null ? now : now + RELEARN_MS;
@@ -165,7 +166,7 @@ export class Room {
     const seconds = (now - at) / 1000;
     const waitingNow = total(this.#spans);
     const leftNow = this.#histogram.left;
-    const smooth = (old: number, value: number): number => old + (value - old) * Math.min(1, seconds / 8);
+    const smooth = (old: number, value: number): number => old + (value - old) * Math.min(1, seconds / 6);
     const gone = Math.max(0, leftNow - left);
     const arriving = Math.max(0, (waitingNow - waiting + admitted + gone) / seconds);
     const { admitting } = this.#rates;
@@ -173,13 +174,17 @@ export class Room {
       arriving: smooth(this.#rates.arriving, arriving),
       leaving: waiting > 20 ? smooth(this.#rates.leaving, gone / seconds / waiting) : 0,
       admitting: Number.isNaN(admitting) ? admitted / seconds : smooth(admitting, admitted / seconds),
+      possible: Number.isNaN(admitting)
+        ? possible / seconds
+        : smooth(this.#rates.possible, possible / seconds),
+      batches: Number.isNaN(admitting) ? batches / seconds : smooth(this.#rates.batches, batches / seconds),
     };
-    const waited = this.#watermark.key !== null && possible > 0;
-    this.#boost = waited ? nextBoost(this.#boost, admitted / possible) : 1;
-    const load = batches / seconds / this.#config.gates / REPORTS_PER_GATE;
+    const waited = this.#watermark.key !== null && this.#rates.possible > 0;
+    this.#boost = waited ? nextBoost(this.#boost, this.#rates.admitting / this.#rates.possible) : 1;
+    const load = this.#rates.batches / this.#config.gates / REPORTS_PER_GATE;
     this.#reportEveryMs = Math.min(
       8000,
-      Math.max(250, this.#reportEveryMs * Math.min(2, Math.max(0.8, load))),
+      Math.max(250, this.#reportEveryMs * Math.min(1.2, Math.max(0.9, Math.sqrt(load)))),
     );
     this.#tally = { at: now, admitted: 0, possible: 0, batches: 0, left: leftNow, waiting: waitingNow };
   }
@@ -192,6 +197,11 @@ export class Room {
     }
     return sum;
   }
+}
+
+/** How often isolates report before the room knows how many there are: a small room has few. */
+export function firstReportMs(config: RoomConfig): number {
+  return config.gates === 1 ? 250 : 1500;
 }
 
 function total(spans: readonly Span[]): number {

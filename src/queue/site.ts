@@ -119,7 +119,9 @@ export class Reporter {
   flush(config: RoomConfig, everyMs: number, now: number, waitUntil: WaitUntil): void {
     const planned = this.#planned.get(config.room) ?? -Infinity;
     if (now < planned + PATIENCE_MS) return;
-    const delay = Math.max(0, (this.#sentAt.get(config.room) ?? -Infinity) + everyMs - now);
+    // Jitter keeps the isolates of a site from reporting in step.
+    const every = everyMs * (0.7 + 0.6 * Math.random());
+    const delay = Math.max(0, (this.#sentAt.get(config.room) ?? -Infinity) + every - now);
     this.#planned.set(config.room, now + delay);
     waitUntil(this.#sendAfter(config, delay, now));
   }

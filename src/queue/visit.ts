@@ -8,12 +8,13 @@ import { type Bucket, refill, shareOf, startBucket } from "./bucket.ts";
 import { cookieValue } from "../http/headers.ts";
 import { peopleBefore, pollAfterMs, promise, waitMs } from "./estimate.ts";
 import { dueUnit, UNDRAWN } from "./histogram.ts";
-import type { Ask } from "./keeper.ts";
+import { type Ask, HOLD_MS } from "./keeper.ts";
 import { draw, isDrawn, type Lots, placeOfLot } from "./lottery.ts";
 import type { GateAnswer, GatePort, RoomPort } from "./objects.ts";
 import { type RoomConfig, type RoomPolicy } from "./room-config.ts";
-import type { RoomSnapshot } from "./room.ts";
+import { firstReportMs, type RoomSnapshot } from "./room.ts";
 import type { TicketKeys } from "./signing.ts";
+import { Refusals } from "./refusals.ts";
 import { Reporter, Snapshots, withDeadline } from "./site.ts";
 import {
   newTicketId,
@@ -76,14 +77,12 @@ interface Context {
 }
 
 const GATE_PATIENCE_MS = 2500;
-const HOLD_MS = 4000;
 /** A poll this much before its time is still the poll that was asked for. */
 const EARLY_MS = 700;
 const REMEMBERED_PASSES = 5000;
 const REMEMBERED_TICKETS = 2000;
 const MAX_ADDRESSES = 20_000;
 const MINUTE = 60_000;
-const DEFAULT_REPORT_MS = 500;
 /** Estimates without a snapshot: the line is asked about again soon. */
 const BLIND_POLL_MS = 5000;
 
@@ -96,6 +95,7 @@ export class Line {
   readonly #free = new Map<string, Bucket>();
   readonly #passes = new Map<string, Pass>();
   readonly #draws = new Map<string, Lots>();
+  readonly #refused = new Refusals();
   /** When this isolate issued its latest tickets. */
   readonly #issued: number[] = [];
   #addresses = new Map<string, number>();
@@ -252,6 +252,7 @@ export class Line {
     // A room that queues all shows its page first; a program's own request waits for the next one.
     if (phase === "queue-all" && !hasTicket) return false;
     if (place === null || snapshot === null) return false;
+    if (this.#refused.covers(context.config, place, context.now)) return false;
     return place < extrapolated(snapshot.watermark, context.now);
   }
 
@@ -266,8 +267,10 @@ export class Line {
     };
     for (const index of gatesFor(ticket.id, config.gates).slice(0, 2)) {
       try {
-        const answer = this.#ports.gate(config.room, index).ask(config, index, ask);
-        return await withDeadline(answer, GATE_PATIENCE_MS + (ask.patient ? HOLD_MS : 0));
+        const asked = this.#ports.gate(config.room, index).ask(config, index, ask);
+        const answer = await withDeadline(asked, GATE_PATIENCE_MS + (ask.patient ? HOLD_MS : 0));
+        if (answer.kind === "wait") this.#refused.note(config, key, answer.afterMs, context.now);
+        return answer;
       } catch {
         // The next gate; the share of this one is lost until it is back.
       }
@@ -313,7 +316,7 @@ export class Line {
     if (at.held === null) this.#issued.push(ticket.issuedAt);
     if (this.#issued.length > REMEMBERED_TICKETS) this.#issued.splice(0, REMEMBERED_TICKETS / 2);
     this.#reporter.move(config, at.held, ticket);
-    this.#reporter.flush(config, at.snapshot?.reportEveryMs ?? DEFAULT_REPORT_MS, now, waitUntil);
+    this.#reporter.flush(config, at.snapshot?.reportEveryMs ?? firstReportMs(config), now, waitUntil);
     const lifetimeS = Math.ceil((poll + policy.returnWithinMs) / 1000);
     const value = await writeTicket(this.#keys, ticket);
     return {

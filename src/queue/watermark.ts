@@ -16,7 +16,7 @@ export interface Watermark {
 }
 
 /** Seconds of the rate that are called ahead of their turn. */
-const LEAD_SECONDS = 3;
+const LEAD_SECONDS = 2.5;
 const MAX_BOOST = 1e6;
 /** Without news a reader goes on at the last slope for so long, then holds. */
 export const EXTRAPOLATE_MS = 30_000;
@@ -34,7 +34,7 @@ export function calledAhead(perSecond: number, boost: number): number {
  * @param used share of the tokens taken while people waited, 0 to 1
  */
 export function nextBoost(boost: number, used: number): number {
-  return used < 0.97 ? Math.min(MAX_BOOST, boost * (2 - 0.9 * used)) : Math.max(1, boost * 0.9);
+  return used < 0.96 ? Math.min(MAX_BOOST, boost * (2 - 0.9 * used)) : Math.max(1, boost * 0.9);
 }
 
 /** The place before which `people` of the line stand; null where the line is not longer than that. */

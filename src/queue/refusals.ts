@@ -1,0 +1,27 @@
+/**
+ * What an isolate learns from a gate that said no: whoever stands later need not
+ * ask for a moment. A line forms at the gates seconds before the watermark can
+ * know of it; this is what keeps a sudden crowd off them until then.
+ */
+import { shareOf } from "./bucket.ts";
+import { HOLDS_UP_TO_PER_SECOND, HOLD_MS } from "./keeper.ts";
+import type { RoomConfig } from "./room-config.ts";
+
+const FOR_MS = 1500;
+const CLEARLY_MS = 1000;
+
+export class Refusals {
+  readonly #byRoom = new Map<string, { readonly key: number; readonly until: number }>();
+
+  /** A gate told the place `key` to wait `afterMs`. A wait that may be spent at the gate says nothing about others. */
+  note(config: RoomConfig, key: number, afterMs: number, now: number): void {
+    const holds = shareOf(config.perMinute, config.gates).perSecond <= HOLDS_UP_TO_PER_SECOND;
+    if (afterMs > (holds ? HOLD_MS : CLEARLY_MS)) this.#byRoom.set(config.room, { key, until: now + FOR_MS });
+  }
+
+  /** Whether the place need not ask at `now`. */
+  covers(config: RoomConfig, key: number, now: number): boolean {
+    const refused = this.#byRoom.get(config.room);
+    return refused !== undefined && now < refused.until && key >= refused.key;
+  }
+}
