@@ -1,7 +1,8 @@
 /**
  * Decisions and their history in SQLite. What is read here was written here, so
  * it is taken as its type; the audit log refuses changes of its rows in the
- * database itself.
+ * database itself. What people decided is kept for good; purges, which the stock
+ * makes day and night, may go after 90 days.
  */
 import type { AuditEntry, ModeSetting, Override, RulesSetting, Subject } from "./state.ts";
 
@@ -10,8 +11,14 @@ const TABLES = [
   `CREATE TABLE IF NOT EXISTS audit (version INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL,
     reason TEXT NOT NULL, subject TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, undoes INTEGER)`,
   "CREATE TRIGGER IF NOT EXISTS audit_keeps BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'append-only'); END",
-  "CREATE TRIGGER IF NOT EXISTS audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'append-only'); END",
+  `CREATE TRIGGER IF NOT EXISTS audit_stays BEFORE DELETE ON audit
+    WHEN old.subject <> 'purge' OR old.at > (unixepoch() - 90 * 86400) * 1000
+    BEGIN SELECT RAISE(ABORT, 'append-only'); END`,
+  "CREATE INDEX IF NOT EXISTS audit_purges ON audit (at) WHERE subject = 'purge'",
 ];
+
+const PURGES_KEPT_MS = 90 * 86_400_000;
+const FORGET_EVERY_MS = 3_600_000;
 
 /** What is decided, subject by subject. */
 export interface Decisions {
@@ -33,6 +40,7 @@ type AuditRow = Omit<AuditEntry, "before" | "after"> & { readonly before: string
 
 export class Ledger {
   readonly #sql: SqlStorage;
+  #forgotAt = 0;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -101,6 +109,17 @@ export class Ledger {
     const texts = [actor, reason, subject, JSON.stringify(before), JSON.stringify(after)];
     this.#sql.exec("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", version, at, ...texts, undoes);
     return { version, ...entry };
+  }
+
+  /** Lets go of purges that are old; looks once an hour. Call before appending: the last entry carries the version. */
+  forgetPurges(now: number): void {
+    if (now - this.#forgotAt < FORGET_EVERY_MS) return;
+    this.#forgotAt = now;
+    this.#sql.exec(
+      "DELETE FROM audit WHERE subject = 'purge' AND at < ? AND version < ?",
+      now - PURGES_KEPT_MS,
+      this.version(),
+    );
   }
 
   entry(version: number): AuditEntry | null {

@@ -15,7 +15,7 @@ import {
   storePackage,
   type PackageInfo,
 } from "./packages.ts";
-import { addPurges, type Purge } from "./purge-log.ts";
+import { addPurges, purgeKey, type Purge } from "./purge-log.ts";
 import {
   decide,
   subjectOf,
@@ -76,10 +76,12 @@ export class ControlObject extends DurableObject implements ControlPort {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
     this.#ledger = new Ledger(this.#sql);
-    this.#sql.exec("CREATE TABLE IF NOT EXISTS purges (position INTEGER PRIMARY KEY, purge TEXT NOT NULL)");
+    this.#sql.exec(
+      "CREATE TABLE IF NOT EXISTS purges (key TEXT PRIMARY KEY, id INTEGER, purge TEXT NOT NULL)",
+    );
     for (const table of PACKAGE_TABLES) this.#sql.exec(table);
     this.#purges = this.#sql
-      .exec<{ purge: string }>("SELECT purge FROM purges ORDER BY position")
+      .exec<{ purge: string }>("SELECT purge FROM purges ORDER BY id")
       .toArray()
       .map(({ purge }): Purge => JSON.parse(purge));
   }
@@ -126,6 +128,7 @@ export class ControlObject extends DurableObject implements ControlPort {
       values: values.slice(0, AUDITED_VALUES),
     }));
     return this.ctx.storage.transactionSync((): ChangeResult => {
+      this.#ledger.forgetPurges(at);
       const entry = this.#ledger.append({
         at,
         actor,
@@ -190,10 +193,17 @@ export class ControlObject extends DurableObject implements ControlPort {
     });
   }
 
+  /** Writes what differs: a purge is an everyday act of the stock, the list is long. */
   #keepPurges(purges: readonly Purge[]): void {
-    this.#sql.exec("DELETE FROM purges");
-    for (const [position, purge] of purges.entries()) {
-      this.#sql.exec("INSERT INTO purges VALUES (?, ?)", position, JSON.stringify(purge));
+    const kept = new Set(purges);
+    const before = new Set(this.#purges);
+    for (const purge of before) {
+      if (!kept.has(purge)) this.#sql.exec("DELETE FROM purges WHERE key = ?", purgeKey(purge));
+    }
+    for (const purge of kept) {
+      if (before.has(purge)) continue;
+      const row = [purgeKey(purge), purge.id, JSON.stringify(purge)];
+      this.#sql.exec("INSERT OR REPLACE INTO purges (key, id, purge) VALUES (?, ?, ?)", ...row);
     }
     this.#purges = purges;
     this.#published = null;

@@ -33,11 +33,16 @@ export function addPurges(
   for (const purge of [...list, ...added]) {
     if (now - purge.at > keepMs) continue;
     if (purge.kind === "all" && !purge.soft) merged.clear();
-    const key = `${purge.soft ? "s" : "h"}${purge.kind}:${purge.value}`;
+    const key = purgeKey(purge);
     merged.delete(key);
     merged.set(key, purge);
   }
   return shorten([...merged.values()]);
+}
+
+/** What makes two purges the same: the later one is all there is to remember. */
+export function purgeKey({ kind, value, soft }: Purge): string {
+  return `${soft ? "s" : "h"}${kind}:${value}`;
 }
 
 /** Replaces the older half of a list that is too long by one purge of everything, as hard as the hardest of them. */

@@ -110,6 +110,50 @@ describe("the control object", () => {
   });
 });
 
+describe("purges", () => {
+  const tag = (value: string) => [{ kind: "tag", values: [value], soft: false, keepMs: hour }] as const;
+
+  it("of a busy day cost little each, and stay as they were over an eviction", async () => {
+    const { stub, run, read } = fresh();
+    const many = Array.from({ length: 4000 }, (_, index) => `product-${index}`);
+    await run((object) => object.purge([{ kind: "tag", values: many, soft: false, keepMs: hour }], why));
+    const started = Date.now();
+    const written = await run(async (object, state) => {
+      const { rowsWritten } = state.storage.sql.exec("SELECT 1");
+      for (let index = 0; index < 500; index++) await object.purge(tag(`product-${index}`), why);
+      return rowsWritten;
+    });
+    expect(written).toBe(0);
+    console.log(`500 purges of one tag beside 4,000 others: ${Date.now() - started} ms`);
+    const before = (await read()).purges;
+    expect(before).toHaveLength(4000);
+    expect(before.at(-1)).toMatchObject({ id: 501, value: "product-499" });
+    await evictDurableObject(stub);
+    expect((await read()).purges).toEqual(before);
+  });
+
+  it("leave the audit log after 90 days, what people decided never", async () => {
+    const { stub, run } = fresh();
+    await run((object) => object.change({ kind: "mode", mode: "monitor", forMs: null }, why));
+    await run((object) => object.purge(tag("old"), why));
+    await run((_, state) => {
+      const old = Date.now() - 91 * 24 * hour;
+      state.storage.sql.exec("DROP TRIGGER audit_keeps");
+      state.storage.sql.exec("UPDATE audit SET at = ?", old);
+    });
+    await evictDurableObject(stub);
+    await run((object) => object.purge(tag("new"), why));
+    await evictDurableObject(stub);
+    await run((object) => object.purge(tag("newer"), why));
+    const left = await run((object) => object.audit(10, null));
+    expect(left.map(({ version, subject }) => `${version} ${subject}`)).toEqual([
+      "4 purge",
+      "3 purge",
+      "1 mode",
+    ]);
+  });
+});
+
 describe("undo", () => {
   it("puts back what was decided before, and is a change like any other", async () => {
     const { run, read } = fresh();
