@@ -17,7 +17,10 @@ const SIGNS: readonly (readonly [name: string, expression: RegExp])[] = [
     /(?:alert|confirm|prompt|msgbox)(?:\?\.)?[(`]{1,4}(?:\d|["'`/\\[)]?["'`/\\[]|\xe2\x80\x9c|document|string\.|this\b|window|self\b|top\b|location|origin|xss|\w{1,12}\/\*|\/)/i,
   ],
   // (alert)(1), [1].find(alert), top["al"+"ert"](1)
-  ["dialog-reference", /[(=,]\s{0,4}(?:alert|confirm|prompt|eval)\s{0,4}\){1,4}(?:[(`;]|["'`]?\s{0,4}[/>])/i],
+  [
+    "dialog-reference",
+    /[(=,]\s{0,4}(?:alert|confirm|prompt|eval)\s{0,4}\){1,4}(?:[(`;]|["'`]?\s{0,4}[/>])|=\s{0,2}(?:alert|confirm|prompt|eval)\s{0,2}[,;]\s{0,2}[\w$]{1,9}[(`]/i,
+  ],
   [
     "computed-call",
     /\b(?:window|self|top|parent|frames|globalthis|this|document)(?:\?\.)?\[["'`/(\d][^\]]{0,80}\](?:\s{0,3}[(`]|\[)/i,

@@ -54,7 +54,7 @@ const ANYWHERE: readonly Sign[] = [
   },
   { name: "call-of-comparison", expression: /f\([!+(]{0,5}[ns#]=[ns#]\){0,3}[,)]/ },
   { name: "hot-call", expression: /h(?!\(w\))/ },
-  { name: "server-variable", expression: /V(?:[,)+|=kF;]|$)(?<!^V)/ },
+  { name: "server-variable", expression: /[&|]V|V(?:[,)+|=kF;]|$)(?<!^V)/ },
   {
     name: "subselect",
     expression:
@@ -63,21 +63,25 @@ const ANYWHERE: readonly Sign[] = [
   { name: "subselect", expression: /[=&|+,!~jx(][AY]?\(Y?S[AY]{0,2}(?:[wv][,w]{0,5}F|[ns0#]\)|m)/ },
   { name: "case-when", expression: /CN[^T]{0,20}[=~(][^T]{0,20}T/ },
   { name: "case-when", expression: /Cw?[nw=()]{0,9}N[ns#][^T]{0,6}T/ },
-  { name: "select-from", expression: /S[AY]{0,2}(?:\+F[wm]|[wfc(),.n+Vsz#|d=]{1,40}F[mM])/ },
+  {
+    name: "select-from",
+    expression: /S[AY]{0,2}(?:\+F(?:[mM]|w(?:$|[^wQ]|w?[W,]))|[wfc(),.n+Vsz#|d=]{1,40}F[mM])/,
+  },
   {
     name: "select-where",
     expression: /S[AY]{0,2}[wfc(),.n+V]{1,40}Fwa?w?W[!(]{0,5}[wnsf](?:\(\w?\))?[=~][^w]/,
   },
   {
     name: "select-function",
-    expression: /(?:^|[;k&(n])\(?S[AY]{0,2}(?:f\(\)|[fczh]\((?:[^)w]|w[,)])[^;]{0,60}(?:F|;|$)|V|v=)/,
+    expression:
+      /(?:^|[;k&(n])\(?S[AY]{0,2}(?:f\(\)|0[,k;F]|s\||n,n,|[fczh]\((?:[^)w]|w[,)])[^;]{0,60}(?:F|;|$)|V|v=)/,
   },
   {
     name: "stacked-select",
     expression: /;\(?S[AY]{0,2}(?:\+[F,]|[fhzcV(]|[ns0#](?:[,FU;k]|$)|w[,]?w?F[wm](?:[W;kO,]|$)|C)/,
   },
   { name: "stacked-schema-change", expression: /;po[!]?x?w(?:[;k(),]|$|w?$)/ },
-  { name: "schema-change", expression: /(?:^|[n);k&])po(?:J?x?)(?:w[;k]|[mM])/ },
+  { name: "schema-change", expression: /(?:^|[n);k&])po(?:w?!?x?)(?:w[;k]|[mM])|^pow\(ww/ },
   { name: "insert", expression: /rI(?:m|M|w)(?:\([w,]{1,40}\))?R\(|rI[mM]/ },
   { name: "update-set", expression: /^uMtw=[ns1]$|u[wmM]t[w,=nsfc()+]{1,30}(?:W[!(]{0,3}[wn][=~]|k|;)/ },
   { name: "delete-from", expression: /eF(?:w(?:W[!(]{0,5}[wnsf][=~ij(]|;?k)|[mM])/ },
@@ -95,7 +99,7 @@ const ANYWHERE: readonly Sign[] = [
 /** Signs at the place where the text leaves the number or the brackets it was written into. */
 const AFTER_NUMBER: readonly Sign[] = [
   { name: "union", expression: /^\){0,9}UA?\({0,9}S/ },
-  { name: "order-by-column", expression: /^\){0,9}[OG]B[n0](?:,[nz0h(]|k|;|$)/ },
+  { name: "order-by-column", expression: /^\){0,9}[OG]B(?:[n0](?:,[nz0h(]|k|;|$)|\(S)|^\){0,9}Iv/ },
   { name: "subselect", expression: /^\){0,9}(?:[|+]|,\(?)\(?(?:S[^w]|C|[fhzc]\((?:[wns(#fc0V,)]))/ },
   { name: "subselect", expression: /^\){0,9}&\(?S[fczh+(n]/ },
   { name: "exists", expression: /^\){0,9}&!?x\(/ },
@@ -104,7 +108,8 @@ const AFTER_NUMBER: readonly Sign[] = [
   { name: "literal-comparison", expression: /^\){0,9}&[!+(]{0,9}n!?~[nw]$/ },
   { name: "having", expression: /^\){0,9}H[nw(]/ },
   { name: "limit-into", expression: /^\){0,9}L[n,]{1,3}(?:I|k|;)/ },
-  { name: "match", expression: /^\){0,9}~\(?[Sfcs#]/ },
+  { name: "match", expression: /^\){0,9}~(?:\(?[Sfcs#]|n$)/ },
+  { name: "procedure", expression: /^o[whf]\(/ },
 ];
 
 /** Signs right behind the quote that was broken out of. */
@@ -133,7 +138,7 @@ const AFTER_QUOTE: readonly Sign[] = [
   { name: "comment", expression: /^\){0,9};?k/ },
   {
     name: "statement",
-    expression: /^\){0,9};(?:S(?:[^w]|w[,F;k])|pow|pwo|rI|eF|uwt|X[hmsw(]|yv|\$|gw|h|w?k)/,
+    expression: /^\){0,9};(?:S(?:[^w]|w[,F;k])|pow|pwo|rI|eF|uwt|X[hmsw(]|yv|\$|gw|h|k)/,
   },
   { name: "union", expression: /^\){0,9}(?:U[AY]?\(?[AY]?S|YU)/ },
   { name: "order-by-column", expression: /^\){0,9}[OG]B(?:n(?:,|k|;|$)|w[,]?[wn]?k|[fczh]\()/ },
@@ -147,9 +152,16 @@ const AFTER_QUOTE: readonly Sign[] = [
   { name: "match", expression: /^\){0,9}~(?:\(|[sqQ]&|#)/ },
 ];
 
+/** Signs behind a quote before which stands no more than a short word: `1' like '1`. */
+const AFTER_SHORT_QUOTE: readonly Sign[] = [
+  { name: "match", expression: /^\){0,9}!?(?:~[sqQ]|b[sqn]&|j\([sqn])/ },
+  { name: "string-comparison", expression: /^\){0,9}=\(?[qsn#]/ },
+  { name: "string-expression", expression: /^\){0,9}[|&+^]{1,2}(?:q$|s[|+&=])/ },
+];
+
 /** One of these is in every injection; texts without any are not tokenised at all. */
 const WORTH_READING =
-  /['"=<>;@`#|*(]|--|&&|\b(?:union|select|order|group|having|waitfor|or|and|drop|exec|execute|delete|insert|alter|rlike|like|limit)\b/i;
+  /['"=<>;@`#|*(]|--|&&|\b(?:union|select|order|group|having|waitfor|or|and|drop|exec|execute|truncate|grant|create|update|declare|call|into|procedure|delete|insert|alter|rlike|like|limit)\b/i;
 
 /** A number, and brackets that close what was opened around it. */
 const NUMBER_HEAD = /^(?:\+{0,2}[n#01v]|\)|\+w?\)|w\)|s\))/;
@@ -179,7 +191,8 @@ function broken(value: string, quote: string, context: string): string | null {
   const at = value.indexOf(quote);
   if (at < 0 || at > PREFIX || at === value.length - 1) return null;
   const tokens = sqlTokens(value, at + 1);
-  const sign = first(AFTER_QUOTE, tokens) ?? first(ANYWHERE, tokens);
+  const short = at <= 12 && !/\s/.test(value.slice(0, at)) ? first(AFTER_SHORT_QUOTE, tokens) : null;
+  const sign = short ?? first(AFTER_QUOTE, tokens) ?? first(ANYWHERE, tokens);
   return sign === null ? null : `${context}:${sign}`;
 }
 

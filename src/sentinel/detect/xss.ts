@@ -10,7 +10,7 @@ import { decodeEntities, runsScript, scriptSign } from "./script-signs.ts";
 
 /** Elements that run, load or replace something by being there, whatever surrounds the name. */
 const ACTIVE_ELEMENT =
-  /<[\s\x00/]{0,8}(?:[a-z]{1,12}:)?(?:script(?![a-z0-9-])|\/?(?:iframe|frameset|frame|applet|bgsound|i?layer|isindex|embed|object|portal|fencedframe)(?=[\s/<"'\x00]{1,9}[^\s/>a-z]{0,9}[a-z][^<]{0,400}[=(])|\/(?:iframe|textarea|noscript|xmp|noembed|plaintext)[\s/>])/i;
+  /<[\s\x00/]{0,8}(?:[a-z]{1,12}:)?(?:script(?![a-z0-9-]|>\s[a-z ,.!?-]{0,200}$)|\/?(?:iframe|frameset|frame|applet|bgsound|i?layer|isindex|embed|object|portal|fencedframe)(?=[\s/<"'\x00]{1,9}[^\s/>a-z]{0,9}[a-z][^<]{0,400}[=(])|\/(?:iframe|textarea|noscript|xmp|noembed|plaintext)[\s/>])/i;
 /** An event handler inside something that begins like a tag, however mangled. */
 const MANGLED_HANDLER = /<[a-z!?/][^<>]{0,400}[^a-z0-9_<>-]on[a-z]{3,28}[\s/+\x00]{0,9}=/i;
 const STYLE_ELEMENT = /<[\s\x00]{0,8}style[\s/>][^<]{0,400}[{@]/i;
