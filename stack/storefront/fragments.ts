@@ -1,13 +1,10 @@
 /**
- * The product page is put together from fragments with lifetimes of their own:
+ * The parts that pages are put together from, each with a lifetime of its own:
  * the header with the cart count is one visitor's, the description lives for
- * hours, price and stock for seconds. A surrogate that says it can
- * (`Surrogate-Capability: ...="ESI/1.0"`) composes them at the edge; without
- * one the storefront does it here, from the same fragments.
+ * hours, price and stock for seconds.
  */
-import { Hono, type Context } from "hono";
-import { html, raw } from "hono/html";
-import type { HtmlEscapedString } from "hono/utils/html";
+import { Hono } from "hono";
+import { html } from "hono/html";
 import { CATEGORIES, type Catalog, type Product } from "../catalog/index.ts";
 import { dataSheetPath } from "../catalog/media.ts";
 import { MAX_QUANTITY } from "../checkout/index.ts";
@@ -119,31 +116,4 @@ export function buyBox(product: Product, stock: number): Markup {
           </form>`
     }
   </section>`;
-}
-
-/** Puts a fragment's place, or the fragment itself, into a page. */
-export type Include = (source: string) => HtmlEscapedString | Promise<HtmlEscapedString>;
-
-/** Decides who composes the page that answers this request, and says so in its headers. Called after `shared`. */
-export function compose(context: Context, fragments: Hono): Include {
-  const capability = context.req.header("Surrogate-Capability") ?? "";
-  if (/=\s*"[^"]*\bESI\/1\.0/.test(capability)) {
-    context.header("Surrogate-Control", 'content="ESI/1.0"');
-    return (source) => raw(`<esi:include src="${source}" onerror="continue"/>`);
-  }
-  context.header("Vary", "Surrogate-Capability, Cookie");
-  // A page with one visitor's header in it is that visitor's.
-  if (/(?:^|[;\s])sid=/.test(context.req.header("Cookie") ?? "")) personal(context);
-  return inline(context, fragments);
-}
-
-/** Composes here, whatever the edge can do: for pages that are one visitor's anyway. */
-export function inline(context: Context, fragments: Hono): Include {
-  const cookie = context.req.header("Cookie");
-  return async (source) => {
-    const answer = await fragments.request(source, {
-      headers: cookie === undefined ? {} : { Cookie: cookie },
-    });
-    return raw(answer.ok ? await answer.text() : "");
-  };
 }

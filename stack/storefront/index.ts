@@ -5,17 +5,22 @@
  * that is bought.
  */
 import { Hono } from "hono";
+import { etag, RETAINED_304_HEADERS } from "hono/etag";
 import { html } from "hono/html";
 import { HTTPException } from "hono/http-exception";
 import type { Catalog } from "../catalog/index.ts";
 import type { KeyValue } from "../datastore/index.ts";
-import { mountBrowse } from "./browse.ts";
-import { mountBuy } from "./buy.ts";
+import { mountAdmin } from "./admin.ts";
+import { mountApi, problem } from "./api.ts";
+import { mountLanding, mountProduct } from "./browse.ts";
 import { personal } from "./caching.ts";
+import { mountCart } from "./cart.ts";
 import { checkoutClient, CheckoutUnavailable } from "./checkout-client.ts";
-import { createFragments, inline } from "./fragments.ts";
+import { createFragments } from "./fragments.ts";
 import { page, STYLESHEET } from "./layout.ts";
-import { mountAdmin, mountApi, problem } from "./programs.ts";
+import { mountListing } from "./listing.ts";
+import { showOwn } from "./pages.ts";
+import { mountAccount, mountPurchase } from "./purchase.ts";
 import { openSessions } from "./session.ts";
 
 export interface StorefrontOptions {
@@ -27,6 +32,19 @@ export interface StorefrontOptions {
   /** `https://store.acme.com`, for absolute URLs. */
   readonly publicOrigin: string;
 }
+
+/** What is the same for everybody, and so has a validator. */
+const PUBLIC_PATHS = ["/", "/catalog", "/sale", "/product/*", "/fragments/product/*", "/api/search"];
+const MOUNTS = [
+  mountLanding,
+  mountListing,
+  mountProduct,
+  mountCart,
+  mountPurchase,
+  mountAccount,
+  mountApi,
+  mountAdmin,
+];
 
 /** One replica's application. */
 export function createStorefront(options: StorefrontOptions): Hono {
@@ -54,20 +72,15 @@ export function createStorefront(options: StorefrontOptions): Hono {
     context.header("Content-Type", "text/css; charset=utf-8");
     return context.body(STYLESHEET.text);
   });
-  mountBrowse(parts);
-  mountBuy(parts);
-  mountApi(parts);
-  mountAdmin(parts);
+  const validated = etag({ retainedHeaders: [...RETAINED_304_HEADERS, "CDN-Cache-Control", "Cache-Tag"] });
+  for (const path of PUBLIC_PATHS) app.use(path, validated);
+  for (const mount of MOUNTS) mount(parts);
   app.route("/", fragments);
 
   app.notFound((context) => {
-    personal(context);
     const body = html`<h1>There is nothing here</h1>
       <p><a href="/catalog">See the catalog</a>.</p>`;
-    return context.html(
-      page({ title: "Not found", header: inline(context, fragments)("/fragments/header"), body }),
-      404,
-    );
+    return showOwn(context, fragments, { title: "Not found", body }, 404);
   });
   app.onError((error, context) => {
     personal(context);

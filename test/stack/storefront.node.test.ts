@@ -406,6 +406,9 @@ describe("for programs", () => {
     const headers = { ...json, cookie, "Idempotency-Key": "program-order-3" };
     const answer = await send("/api/orders", { name: "B", email: "b@example.com" }, headers);
     expect(answer.status).toBe(201);
+    const again = await send("/api/orders", { name: "B", email: "b@example.com" }, headers);
+    expect(again.status).toBe(200);
+    expect(await again.json()).toEqual(await answer.json());
     expect(await (await get("/api/cart", { cookie })).json()).toEqual({ items: [], totalCents: 0 });
   });
 
@@ -416,7 +419,8 @@ describe("for programs", () => {
     expect((await send("/api/cart", { productId: 1, quantity: 99 })).status).toBe(422);
     expect((await send("/api/cart", "{")).status).toBe(422);
     expect((await send("/api/cart", { productId: 2 ** 31, quantity: 1 })).status).toBe(422);
-    expect((await send("/api/nothing", {})).status).toBe(404);
+    const unknown = await send("/api/nothing", {});
+    expect([unknown.status, unknown.headers.get("Cache-Control")]).toEqual([404, "private, no-store"]);
   });
 });
 
