@@ -68,6 +68,12 @@ export class Ledger {
     return activeOf(this.subject("rules").value);
   }
 
+  /** How many overrides there are. */
+  overrides(): number {
+    const count = "SELECT count(*) AS n FROM subjects WHERE subject LIKE 'override:%' AND value <> 'null'";
+    return this.#sql.exec<{ n: number }>(count).one().n;
+  }
+
   decisions(): Decisions {
     const rows = this.#rows("SELECT subject, value, version FROM subjects ORDER BY version");
     const under = (prefix: string): readonly SubjectRow[] =>

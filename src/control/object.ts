@@ -214,7 +214,7 @@ export class ControlObject extends DurableObject implements ControlPort {
   }
 
   #overridesAreFull(): boolean {
-    return this.#ledger.decisions().overrides.length >= MAX_OVERRIDES;
+    return this.#ledger.overrides() >= MAX_OVERRIDES;
   }
 
   #publish(): { readonly version: number; readonly text: string } {

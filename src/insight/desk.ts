@@ -14,6 +14,8 @@ export interface DeskPort {
   /** Settles what fires now and delivers what there is to tell; null as `webhook` only remembers it. */
   alert(firing: readonly Firing[], webhook: string | null): Promise<void>;
   openAlerts(): Promise<readonly OpenAlert[]>;
+  /** Whether `ticket` was not spent before; it is from now on. */
+  spend(ticket: string): Promise<boolean>;
   /** Recommendations of the last 300 s, after adding one where it is given. */
   recommendations(added: Recommendation | null): Promise<readonly Recommendation[]>;
 }
@@ -27,6 +29,9 @@ interface Parcel {
 
 const EVALUATE_MS = 60_000;
 const DELIVERY_DEADLINE_MS = 10_000;
+const SPENT = "spent:";
+/** Longer than any ticket is good for. */
+const SPENT_KEPT_MS = 600_000;
 /** Messages to deliver lie each under a key of its own: while one is sent, others may come. */
 const PARCELS = "parcel:";
 
@@ -64,6 +69,15 @@ export class Desk {
 
   openAlerts(): readonly OpenAlert[] {
     return this.#storage.kv.get<readonly OpenAlert[]>("openAlerts") ?? [];
+  }
+
+  spend(ticket: string): boolean {
+    const now = Date.now();
+    const spent = [...this.#storage.kv.list<number>({ prefix: SPENT })];
+    for (const [key, at] of spent) if (now - at > SPENT_KEPT_MS) this.#storage.kv.delete(key);
+    if (spent.some(([key]) => key === SPENT + ticket)) return false;
+    this.#storage.kv.put(SPENT + ticket, now);
+    return true;
   }
 
   recommendations(added: Recommendation | null): readonly Recommendation[] {

@@ -98,6 +98,10 @@ export class InsightObject extends DurableObject implements ShardPort, DeskPort 
     return this.#desk.openAlerts();
   }
 
+  async spend(ticket: string): Promise<boolean> {
+    return this.#desk.spend(ticket);
+  }
+
   async recommendations(added: Recommendation | null): Promise<readonly Recommendation[]> {
     return this.#desk.recommendations(added);
   }

@@ -120,14 +120,14 @@ describe("purges", () => {
     const started = Date.now();
     const written = await run(async (object, state) => {
       const { rowsWritten } = state.storage.sql.exec("SELECT 1");
-      for (let index = 0; index < 500; index++) await object.purge(tag(`product-${index}`), why);
+      for (let index = 0; index < 100; index++) await object.purge(tag(`product-${index}`), why);
       return rowsWritten;
     });
     expect(written).toBe(0);
-    console.log(`500 purges of one tag beside 4,000 others: ${Date.now() - started} ms`);
+    console.log(`100 purges of one tag beside 4,000 others: ${Date.now() - started} ms`);
     const before = (await read()).purges;
     expect(before).toHaveLength(4000);
-    expect(before.at(-1)).toMatchObject({ id: 501, value: "product-499" });
+    expect(before.at(-1)).toMatchObject({ id: 101, value: "product-99" });
     await evictDurableObject(stub);
     expect((await read()).purges).toEqual(before);
   });
@@ -225,9 +225,9 @@ describe("rules packages", () => {
 
   it("keeps twenty packages and the active one", async () => {
     const { run, read } = fresh();
-    for (let index = 0; index < 25; index++) {
-      await run((object) => object.publish(content(`package ${index}`), why));
-    }
+    await run(async (object) => {
+      for (let index = 0; index < 25; index++) await object.publish(content(`package ${index}`), why);
+    });
     expect((await run((object) => object.packages())).length).toBeLessThanOrEqual(21);
     const { active } = (await read()).rules;
     expect(await run((object) => object.package(active ?? ""))).not.toBeNull();
@@ -245,11 +245,14 @@ describe("rules packages", () => {
 describe("overrides", () => {
   it("are as many as one can look through, no more", async () => {
     const { run } = fresh();
-    for (let index = 0; index < 500; index++) {
-      await run((object) =>
-        object.change({ kind: "override", rule: `r${index}`, path: null, action: "off", forMs: null }, why),
-      );
-    }
+    await run(async (object) => {
+      for (let index = 0; index < 500; index++) {
+        await object.change(
+          { kind: "override", rule: `r${index}`, path: null, action: "off", forMs: null },
+          why,
+        );
+      }
+    });
     const one = { kind: "override", rule: "one-more", path: null, forMs: null } as const;
     expect(await run((object) => object.change({ ...one, action: "off" }, why))).toMatchObject({
       ok: false,

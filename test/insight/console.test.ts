@@ -182,9 +182,12 @@ describe("the console", () => {
     }
   });
 
-  it("opens a session for an invitation", async () => {
-    const opened = await browser().get("/enter?ticket=t");
+  it("opens one session for an invitation", async () => {
+    const { get } = browser();
+    const opened = await get("/enter?ticket=t");
     expect(opened.headers.get("set-cookie")).toBe("session=1");
+    const again = await get("/enter?ticket=t");
+    expect([again.status, again.headers.get("set-cookie")]).toEqual([403, null]);
     expect((await browser().get("/enter?ticket=x")).headers.get("set-cookie")).toBeNull();
     expect((await browser().post("/leave", {})).headers.get("set-cookie")).toBe("session=; Max-Age=0");
   });

@@ -85,8 +85,11 @@ export function consoleRoutes(options: ConsoleOptions): Hono<Env> {
     return c.json({ path, goodForSeconds: 120 });
   });
   app.get("/_edge/enter", async (c) => {
-    const cookie = await browsers.open(c.req.query("ticket") ?? "", c.env.now);
-    if (cookie === null) return c.redirect("/_edge/", 303);
+    const ticket = c.req.query("ticket") ?? "";
+    const cookie = await browsers.open(ticket, c.env.now);
+    // An invitation opens one session: its address stays in histories and logs.
+    if (cookie === null || !(await insight.shards.desk.spend(ticket)))
+      throw refusal(403, "This invitation was used.");
     return c.html(enterPage(), 200, { ...HEADERS, "set-cookie": cookie });
   });
   app.post("/_edge/leave", async (c) => {
