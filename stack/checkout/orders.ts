@@ -57,26 +57,25 @@ class Refusal extends Error {
 
 /** Places an order once per `key`. Two requests with one key at the same time make one order: the second waits. */
 export async function placeOrder(sql: Sql, key: string, request: OrderRequest): Promise<PlacedOrder> {
-  const items = mergeLines(request.items);
+  const { name, email } = request;
+  const lines = mergeLines(request.items);
   const fingerprint = createHash("sha256")
-    .update(JSON.stringify([request.name, request.email, items]))
+    .update(JSON.stringify([name, email, lines]))
     .digest("hex");
   try {
     return await sql.transaction(async (queries) => {
       const id = randomUUID();
-      const inserted = await queries.query(
+      const [created] = await queries.query<{ at: Date }>(
         `INSERT INTO orders (id, idempotency_key, fingerprint, customer_name, email)
-         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (idempotency_key) DO NOTHING RETURNING id`,
-        [id, key, fingerprint, request.name, request.email],
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (idempotency_key) DO NOTHING RETURNING created_at AS at`,
+        [id, key, fingerprint, name, email],
       );
-      if (inserted.length === 0) return await repeatedOrder(queries, key, fingerprint);
-      for (const item of items) await takeStock(queries, id, item);
-      await queries.query(
-        `UPDATE orders SET total_cents =
-           (SELECT sum(quantity * price_cents) FROM order_items WHERE order_id = $1) WHERE id = $1`,
-        [id],
-      );
-      return { outcome: "placed", order: await storedOrder(queries, id) };
+      if (created === undefined) return await repeatedOrder(queries, key, fingerprint);
+      const items = await reserve(queries, lines);
+      const totalCents = items.reduce((sum, { quantity, priceCents }) => sum + quantity * priceCents, 0);
+      await record(queries, id, items, totalCents);
+      const order = { id, name, email, totalCents, createdAt: created.at.toISOString(), items };
+      return { outcome: "placed", order };
     });
   } catch (error) {
     if (error instanceof Refusal) return error.outcome;
@@ -104,34 +103,47 @@ async function repeatedOrder(queries: Queries, key: string, fingerprint: string)
   return { outcome: "repeated", order: await storedOrder(queries, row.id) };
 }
 
-async function takeStock(queries: Queries, orderId: string, item: OrderLine): Promise<void> {
-  // The condition is judged on the row's latest version, under its lock: two buyers cannot both take the last one.
-  const taken = await queries.query(
-    "UPDATE inventory SET stock = stock - $2 WHERE product_id = $1 AND stock >= $2 RETURNING stock",
-    [item.productId, item.quantity],
+/**
+ * Locks the stock of these products, in the order of their ids, and says what
+ * they cost. What is read under the lock is the latest, so two buyers cannot
+ * both take the last one. Throws a refusal when there is too little.
+ */
+async function reserve(queries: Queries, lines: readonly OrderLine[]): Promise<Order["items"]> {
+  const rows = await queries.query<Omit<Order["items"][number], "quantity"> & { stock: number }>(
+    `SELECT id AS "productId", slug, name AS product, stock,
+       coalesce(sale_price_cents, price_cents) AS "priceCents"
+     FROM inventory JOIN products ON id = product_id
+     WHERE product_id = ANY($1::int[]) ORDER BY product_id FOR UPDATE OF inventory`,
+    [lines.map(({ productId }) => productId)],
   );
-  if (taken.length === 0) {
-    const [row] = await queries.query<{ stock: number }>(
-      "SELECT stock FROM inventory WHERE product_id = $1",
-      [item.productId],
-    );
-    throw new Refusal(
-      row === undefined
-        ? { outcome: "unknown-product", productId: item.productId }
-        : { outcome: "out-of-stock", productId: item.productId, available: row.stock },
-    );
-  }
-  await queries.query(
-    `INSERT INTO order_items (order_id, product_id, quantity, price_cents)
-     SELECT $1, id, $3, coalesce(sale_price_cents, price_cents) FROM products WHERE id = $2`,
-    [orderId, item.productId, item.quantity],
-  );
-  await announceStock(queries, item.productId);
+  const offers = new Map(rows.map((row) => [row.productId, row]));
+  return lines.map(({ productId, quantity }) => {
+    const offer = offers.get(productId);
+    if (offer === undefined) throw new Refusal({ outcome: "unknown-product", productId });
+    const { stock, ...item } = offer;
+    if (stock < quantity) throw new Refusal({ outcome: "out-of-stock", productId, available: stock });
+    return { ...item, quantity };
+  });
 }
 
-/** Puts the tag of what shows this stock into the outbox; pages that show only name and price keep. */
-async function announceStock(queries: Queries, productId: number): Promise<void> {
-  await queries.query("INSERT INTO outbox (tag) VALUES ($1)", [`stock-${productId}`]);
+/** Takes the stock, writes the order's items and total, and announces the change: one statement, as the lock is held. */
+async function record(
+  queries: Queries,
+  orderId: string,
+  items: Order["items"],
+  totalCents: number,
+): Promise<void> {
+  await queries.query(
+    `WITH line AS (
+       SELECT * FROM jsonb_to_recordset($2::jsonb)
+         AS line("productId" integer, quantity integer, "priceCents" integer)),
+     taken AS (UPDATE inventory SET stock = stock - quantity FROM line WHERE product_id = "productId"),
+     announced AS (INSERT INTO outbox (tag) SELECT 'stock-' || "productId" FROM line),
+     summed AS (UPDATE orders SET total_cents = $3 WHERE id = $1)
+     INSERT INTO order_items (order_id, product_id, quantity, price_cents)
+     SELECT $1, "productId", quantity, "priceCents" FROM line`,
+    [orderId, JSON.stringify(items), totalCents],
+  );
 }
 
 /** Adds to a product's stock (or takes from it, never below 0). Returns the new stock; undefined: no such product or too little. */
@@ -141,7 +153,8 @@ export async function changeStock(sql: Sql, productId: number, amount: number): 
       "UPDATE inventory SET stock = stock + $2 WHERE product_id = $1 AND stock + $2 >= 0 RETURNING stock",
       [productId, amount],
     );
-    if (row !== undefined) await announceStock(queries, productId);
+    if (row !== undefined)
+      await queries.query("INSERT INTO outbox (tag) VALUES ($1)", [`stock-${productId}`]);
     return row?.stock;
   });
 }
