@@ -1,6 +1,6 @@
 import type { Transaction } from "../engine/transaction.ts";
 import { addGraphql, looksLikeGraphql } from "./graphql.ts";
-import { type JsonSink, looksLikeJson, parseJson } from "./json.ts";
+import { type JsonEnd, type JsonSink, looksLikeJson, parseJson } from "./json.ts";
 
 export type ArgsCollection = "args.query" | "args.body";
 
@@ -32,14 +32,14 @@ export function addArg(
   if (looksLikeJson(value)) addJson(tx, collection, name, value, depth);
 }
 
-/** Adds the leaves and keys of JSON. Returns where it stopped being JSON; the text's length if it did not. */
+/** Adds the leaves and keys of JSON. Returns where it ended. */
 export function addJson(
   tx: Transaction,
   collection: ArgsCollection,
   prefix: string,
   text: string,
   depth: number,
-): number {
+): JsonEnd {
   const sink: JsonSink = {
     nesting: tx.limits.nesting,
     leaf: (name, value, at) => addArg(tx, collection, name, value, at + 1),

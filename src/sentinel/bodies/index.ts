@@ -72,10 +72,9 @@ function addKind(kind: BodyKind, text: string, type: string, complete: boolean, 
 
 /** What follows the point where it stops being JSON is a value, so that nothing goes unseen. */
 function addJsonBody(text: string, complete: boolean, tx: Transaction): void {
-  const end = addJson(tx, "args.body", "", text, 0);
-  if (end >= text.length) return;
-  if (complete) tx.fault("malformed-json");
-  tx.add("args.body", "", text.slice(end));
+  const { at, sound } = addJson(tx, "args.body", "", text, 0);
+  if (!sound && complete) tx.fault("malformed-json");
+  if (at < text.length) tx.add("args.body", "", text.slice(at));
 }
 
 function declaredKind(type: string): BodyKind | null {

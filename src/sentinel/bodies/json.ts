@@ -14,13 +14,19 @@ export function looksLikeJson(text: string): boolean {
   return text.length > 1 && /^(?:\xef\xbb\xbf)?\s{0,8}(?:\{\s{0,8}["}]|\[\s{0,8}[[{"\]0-9tfn-])/.test(text);
 }
 
+export interface JsonEnd {
+  /** Where it stopped being JSON; the text's length where nothing is left. */
+  readonly at: number;
+  /** Whether all of it was JSON. */
+  readonly sound: boolean;
+}
+
 /**
  * Reads JSON (RFC 8259) without building it: leaves under names such as
- * `cart.items[0].sku`, keys, keys that occur twice in an object. Returns where it
- * stopped: the text's length where all of it was JSON. A string that never ends
- * is a leaf all the same. Throws `Exceeded("nesting")`.
+ * `cart.items[0].sku`, keys, keys that occur twice in an object. A string that
+ * never ends is a leaf all the same. Throws `Exceeded("nesting")`.
  */
-export function parseJson(text: string, prefix: string, depth: number, sink: JsonSink): number {
+export function parseJson(text: string, prefix: string, depth: number, sink: JsonSink): JsonEnd {
   return new JsonScanner(text, depth, sink).document(prefix);
 }
 
@@ -36,10 +42,11 @@ class JsonScanner {
     this.sink = sink;
   }
 
-  document(prefix: string): number {
+  document(prefix: string): JsonEnd {
     if (this.text.startsWith("\xef\xbb\xbf")) this.at = 3;
-    if (this.value(prefix)) this.space();
-    return this.at;
+    const read = this.value(prefix);
+    if (read) this.space();
+    return { at: this.at, sound: read && this.at === this.text.length };
   }
 
   private value(name: string): boolean {

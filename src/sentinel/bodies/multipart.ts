@@ -73,10 +73,7 @@ function split(text: string, boundary: string): Pieces {
 const PART_HEADERS: ReadonlySet<string> = new Set(["content-disposition", "content-type", "content-length"]);
 
 function addPart(part: string, tx: Transaction): void {
-  const [, head = "", , content = ""] =
-    /^(?:\r?\n)?(.*?)(\r?\n\r?\n|$)(.*)$/s.exec(
-      part.startsWith("\n") || part.startsWith("\r\n") ? `\n${part}` : part,
-    ) ?? [];
+  const { head, content } = splitPart(part);
   const headers = partHeaders(head);
   if (headers.some(({ name }) => !PART_HEADERS.has(name))) tx.fault("part-header");
   const disposition = headers.filter(({ name }) => name === "content-disposition").map(({ value }) => value);
@@ -93,6 +90,13 @@ function addPart(part: string, tx: Transaction): void {
     .toLowerCase();
   const decoded = encoding === undefined ? content : transferDecode(content, encoding);
   addNamed(names, files, type, decoded, tx);
+}
+
+/** Headers end at the first empty line, which may be the first line. */
+function splitPart(part: string): { readonly head: string; readonly content: string } {
+  const gap = /^\r?\n|\r?\n\r?\n/.exec(part);
+  if (gap === null) return { head: part, content: "" };
+  return { head: part.slice(0, gap.index), content: part.slice(gap.index + gap[0].length) };
 }
 
 function addNamed(

@@ -1,0 +1,331 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { addBody, inflate } from "../../src/sentinel/bodies/index.ts";
+import { Automaton } from "../../src/sentinel/engine/automaton.ts";
+import { attempt } from "../../src/sentinel/engine/index.ts";
+import { Transaction } from "../../src/sentinel/engine/transaction.ts";
+import { DEFAULT_SETTINGS } from "../../src/sentinel/package.ts";
+import { COLLECTIONS } from "../../src/sentinel/variables.ts";
+import { latin1Bytes } from "./support.ts";
+
+interface Parsed {
+  readonly values: readonly string[];
+  readonly faults: readonly string[];
+  readonly budget: string | null;
+}
+
+function parse(type: string, body: string, complete = true): Parsed {
+  const tx = new Transaction(new Automaton([]), DEFAULT_SETTINGS.limits, new Set(COLLECTIONS), 0);
+  const headers: [string, string][] = type === "" ? [] : [["Content-Type", type]];
+  const budget = attempt(() => addBody({ headers, bytes: latin1Bytes(body), complete }, tx));
+  const shown = tx.values.filter(({ collection }) => !/^body|names$/.test(collection));
+  return {
+    values: shown.map(
+      ({ collection, name, text }) =>
+        `${collection.replace("args.body", "")}${name === "" ? "" : `${collection === "args.body" ? "" : ":"}${name}`}=${text}`,
+    ),
+    faults: tx.of("body.faults").map(({ text }) => text),
+    budget,
+  };
+}
+
+function part(headers: string, content: string): string {
+  return `--b\r\n${headers}\r\n\r\n${content}\r\n`;
+}
+const FIELD = 'Content-Disposition: form-data; name="a"';
+const MULTIPART = "multipart/form-data; boundary=b";
+
+const CASES: readonly (readonly [
+  what: string,
+  type: string,
+  body: string,
+  values: readonly string[],
+  faults?: readonly string[],
+])[] = [
+  ["a form", "application/x-www-form-urlencoded", "a=1+2&b=%3C&c&=d", ["a=1 2", "b=<", "c=", "=d"]],
+  [
+    "JSON",
+    "application/json",
+    '{"a":{"b":[1,"x\\u003c",null]},"c":"d"}',
+    ["a.b[0]=1", "a.b[1]=x<", "a.b[2]=null", "c=d"],
+  ],
+  ["JSON with a key twice", "application/json", '{"a":1,"a":2}', ["a=1", "a=2"], ["duplicate-key"]],
+  ["JSON in JSON", "application/json", '{"a":"{\\"b\\":\\"c\\"}"}', ['a={"b":"c"}', "a.b=c"]],
+  ["JSON in a form", "application/x-www-form-urlencoded", "a=%7B%22b%22%3A1%7D", ['a={"b":1}', "a.b=1"]],
+  ["what follows broken JSON", "application/json", '{"a":1} or <x>', ["a=1", "=or <x>"], ["malformed-json"]],
+  ["a JSON string that never ends", "application/json", '{"a":"<x', ["=<x"], ["malformed-json"]],
+  ["JSON behind a byte order mark", "application/json", '\xef\xbb\xbf{"a":1}', ["a=1"]],
+  [
+    "JSON said to be a form",
+    "application/x-www-form-urlencoded",
+    '{"a":"b"}',
+    ['{"a":"b"}=', "a=b"],
+    ["mislabelled"],
+  ],
+  ["a form said to be JSON", "application/json", "a=b", ["=a=b", "a=b"], ["malformed-json", "mislabelled"]],
+  ["JSON said to be an image", "image/png", '{"a":"b"}', ['files.content={"a":"b"}', "a=b"], ["mislabelled"]],
+  ["JSON said to be nothing", "", '{"a":"b"}', ["a=b"]],
+  ["plain text", "text/plain", "hello there", ["=hello there"]],
+  ["bytes", "application/octet-stream", "\0\x01", ["files.content=\0\x01"]],
+  ["UTF-16", "application/json; charset=utf-16le", '{\0"\0a\0"\0:\x001\0}\0', ["a=1"], ["charset"]],
+  ["a charset nobody sends", "text/plain; charset=ibm037", "x", ["=x"], ["charset"]],
+  ["a field", MULTIPART, `${part(FIELD, "x")}--b--`, ["a=x"]],
+  ["a field with bare line feeds", MULTIPART, `--b\n${FIELD}\n\nx\n--b--`, ["a=x"]],
+  ["a quoted boundary", 'multipart/form-data; boundary="b"', `${part(FIELD, "x")}--b--`, ["a=x"]],
+  [
+    "two boundaries",
+    "multipart/form-data; boundary=b; boundary=c",
+    `${part(FIELD, "x")}--b--`,
+    ["a=x"],
+    ["bad-boundary"],
+  ],
+  ["no boundary", "multipart/form-data", `${part(FIELD, "x")}--b--`, ["a=x"], ["bad-boundary"]],
+  ["two names", MULTIPART, `${part(`${FIELD}; name="b"`, "x")}--b--`, ["a=x"], ["duplicate-field-parameter"]],
+  [
+    "no name",
+    MULTIPART,
+    `${part("Content-Disposition: form-data", "x")}--b--`,
+    ["=x"],
+    ["malformed-multipart"],
+  ],
+  ["no headers at all", MULTIPART, "--b\r\n\r\nx\r\n--b--", ["=x"], ["malformed-multipart"]],
+  [
+    "text before the first part",
+    MULTIPART,
+    `evil\r\n${part(FIELD, "x")}--b--`,
+    ["=evil", "a=x"],
+    ["malformed-multipart"],
+  ],
+  [
+    "text after the last part",
+    MULTIPART,
+    `${part(FIELD, "x")}--b--\r\nevil`,
+    ["=\r\nevil", "a=x"],
+    ["malformed-multipart"],
+  ],
+  ["no end", MULTIPART, part(FIELD, "x"), ["a=x\r\n"], ["malformed-multipart"]],
+  [
+    "an upload",
+    MULTIPART,
+    `${part(`${FIELD}; filename="x.php"\r\nContent-Type: image/png`, "<?php")}--b--`,
+    ["files.fields=a", "files:a=x.php", "files.types:a= image/png", "files.content:a=<?php"],
+  ],
+  [
+    "a file name said two ways",
+    MULTIPART,
+    `${part(`${FIELD}; filename=x.jpg; filename*=UTF-8''x%2Ephp`, "y")}--b--`,
+    ["files.fields=a", "files:a=x.jpg", "files:a=x.php", "files.types:a=", "files.content:a=y"],
+    ["duplicate-field-parameter"],
+  ],
+  [
+    "an escaped quote in a file name",
+    MULTIPART,
+    `${part(`${FIELD}; filename="a\\".php"`, "y")}--b--`,
+    ["files.fields=a", 'files:a=a".php', "files.types:a=", "files.content:a=y"],
+  ],
+  [
+    "a folded header",
+    MULTIPART,
+    `${part('Content-Disposition: form-data;\r\n name="a"', "x")}--b--`,
+    ["a=x"],
+  ],
+  [
+    "base64 in a part",
+    MULTIPART,
+    `${part(`${FIELD}\r\nContent-Transfer-Encoding: base64`, "PHg+")}--b--`,
+    ["a=<x>"],
+    ["part-header"],
+  ],
+  [
+    "quoted-printable in a part",
+    MULTIPART,
+    `${part(`${FIELD}\r\nContent-Transfer-Encoding: quoted-printable`, "=3Cx=\r\n=3E")}--b--`,
+    ["a=<x>"],
+    ["part-header"],
+  ],
+  [
+    "a charset of a part",
+    MULTIPART,
+    `${part(`${FIELD}\r\nContent-Type: text/plain; charset=utf-7`, "x")}--b--`,
+    ["a=x"],
+    ["charset"],
+  ],
+  [
+    "XML",
+    "application/xml",
+    '<?xml version="1.0"?><a k="v&lt;"><b>x</b>y</a>',
+    ['#instruction=xml version="1.0"', "a@k=v<", "a.b=x", "a=y"],
+  ],
+  [
+    "XML text joined over comments and CDATA",
+    "text/xml",
+    "<a>sel<!--c--><![CDATA[ect]]></a>",
+    ["a#comment=c", "a=select"],
+  ],
+  [
+    "a document type",
+    "text/xml",
+    '<!DOCTYPE a SYSTEM "x"><a/>',
+    ['#doctype=<!DOCTYPE a SYSTEM "x"'],
+    ["xml-doctype"],
+  ],
+  [
+    "an entity",
+    "text/xml",
+    '<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>',
+    ['#doctype=<!DOCTYPE a [<!ENTITY x "y">]', "a=&x;"],
+    ["xml-doctype", "xml-entity"],
+  ],
+  ["broken XML", "text/xml", "<a><b></a>", ["a=</a>"], ["malformed-xml"]],
+  [
+    "GraphQL in JSON",
+    "application/json",
+    '{"query":"query Q($a:Int){ p: product(id:\\"1\\\\u0027\\") { name } } #c"}',
+    ["query.argument=1'", "query.argument=c", "graphql.depth=2", "graphql.fields=2", "graphql.aliases=1"],
+  ],
+  [
+    "GraphQL as such",
+    "application/graphql",
+    '{ a(x: """b""") }',
+    ["query.argument=b", "graphql.depth=1", "graphql.fields=1", "graphql.aliases=0"],
+  ],
+  [
+    "what only looks like GraphQL",
+    "application/json",
+    '{"query":"{ select * from users }"}',
+    ["query={ select * from users }"],
+  ],
+];
+
+describe("bodies", () => {
+  const cases = CASES.map(([what, type, body, values, faults = []]) => ({
+    what,
+    type,
+    body,
+    values,
+    faults,
+  }));
+
+  test.each(cases)("$what", ({ type, body, values, faults }) => {
+    const parsed = parse(type, body);
+    expect(parsed.values).toEqual(values);
+    expect(parsed.faults.toSorted()).toEqual([...faults].toSorted());
+    expect(parsed.budget).toBeNull();
+  });
+
+  test("all ran", () => expect(CASES).toHaveLength(42));
+
+  test("a prefix is marked and not called malformed", () => {
+    expect(parse("application/json", '{"a":"b', false)).toMatchObject({
+      values: ["=b"],
+      faults: ["truncated"],
+    });
+  });
+
+  test.each([
+    ["nesting", "application/json", "[".repeat(40)],
+    ["nesting", "text/xml", "<a>".repeat(40)],
+    ["nesting", "application/graphql", `{${"a{".repeat(40)}`],
+    ["parts", MULTIPART, part(FIELD, "x").repeat(200)],
+    ["values", "application/x-www-form-urlencoded", "a=1&".repeat(3000)],
+  ])("the budget of %s is exceeded by name (%s)", (budget, type, body) => {
+    expect(parse(type, body).budget).toBe(budget);
+  });
+
+  test.each([
+    "application/json",
+    "text/xml",
+    MULTIPART,
+    "application/x-www-form-urlencoded",
+    "application/graphql",
+    "",
+    "text/plain; charset=utf-16",
+  ])("no text of type %j makes a parser throw anything but a budget", (type) => {
+    const piece = fc.constantFrom(
+      "{",
+      "}",
+      "[",
+      "]",
+      '"',
+      ":",
+      ",",
+      "\\",
+      "\\u00",
+      "a",
+      "1",
+      "<",
+      ">",
+      "<a>",
+      "</a>",
+      "<!--",
+      "]]>",
+      "<![CDATA[",
+      "<!DOCTYPE",
+      "&",
+      "=",
+      "%",
+      "--b",
+      "\r\n",
+      "\n",
+      "--",
+      FIELD,
+      "; filename*=",
+      "'",
+      "(",
+      ")",
+      "...",
+      "$",
+      "@",
+      "#",
+      '"""',
+      "\0",
+      "\xff",
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 60 }), fc.boolean(), (pieces, complete) => {
+        const { budget } = parse(type, pieces.join(""), complete);
+        expect([null, "nesting", "values", "parts"]).toContain(budget);
+      }),
+      { numRuns: 400 },
+    );
+  });
+});
+
+describe("compressed bodies", () => {
+  const compress = async (text: string, format: "gzip" | "deflate"): Promise<Uint8Array> =>
+    new Uint8Array(
+      await new Response(new Blob([text]).stream().pipeThrough(new CompressionStream(format))).arrayBuffer(),
+    );
+  const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+  test.each(["gzip", "deflate"] as const)("%s is undone", async (format) => {
+    const { bytes, fault } = await inflate(await compress("a=1", format), [format], 1000, true);
+    expect([text(bytes), fault]).toEqual(["a=1", null]);
+  });
+
+  test("twice", async () => {
+    const once = await compress("a=1", "deflate");
+    const twice = new Uint8Array(
+      await new Response(new Blob([once]).stream().pipeThrough(new CompressionStream("gzip"))).arrayBuffer(),
+    );
+    expect(text((await inflate(twice, ["deflate", "gzip"], 1000, true)).bytes)).toBe("a=1");
+  });
+
+  test("a bomb exceeds the budget of that name", async () => {
+    await expect(inflate(await compress("a".repeat(100_000), "gzip"), ["gzip"], 1000, true)).rejects.toThrow(
+      "inflated",
+    );
+  });
+
+  test("what is no gzip is a fault, a gzip that is cut off only where it should be whole", async () => {
+    expect((await inflate(latin1Bytes("hello"), ["gzip"], 1000, true)).fault).toBe("bad-compression");
+    const whole = await compress("abc".repeat(2000), "gzip");
+    const cut = whole.subarray(0, whole.length - 9);
+    expect((await inflate(cut, ["gzip"], 10_000, true)).fault).toBe("bad-compression");
+    expect((await inflate(cut, ["gzip"], 10_000, false)).fault).toBeNull();
+  });
+
+  test("an encoding that nobody here can undo is named", async () => {
+    expect((await inflate(latin1Bytes("x"), ["br"], 1000, true)).fault).toBe("unknown-encoding");
+  });
+});

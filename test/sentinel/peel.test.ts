@@ -1,0 +1,69 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { signatureOf } from "../../src/sentinel/engine/signature.ts";
+import { peel } from "../../src/sentinel/peel.ts";
+
+const peeled = (text: string): readonly string[] => peel(text, signatureOf(text));
+
+const HIDDEN: readonly (readonly [how: string, text: string])[] = [
+  ["percent", "%3Cscript%3E"],
+  ["percent, three times", "%25253Cscript%25253E"],
+  ["wide percent", "%u003cscript%u003e"],
+  ["decimal entities", "&#60;script&#62;"],
+  ["hexadecimal entities without semicolon", "&#x3cscript&#x3e"],
+  ["named entities", "&lt;script&gt;"],
+  ["coded escapes", String.raw`\u003cscript\x3e`],
+  ["UTF-7", "+ADw-script+AD4-"],
+  ["overlong UTF-8", "\xc0\xbcscript\xc0\xbe"],
+  ["full width", "\xef\xbc\x9cscript\xef\xbc\x9e"],
+  ["base64", btoa("<script>alert(1)</script>")],
+  ["base64url in a text", `token=${btoa("??? <script>alert(1)</script>").replaceAll("/", "_")};`],
+  ["base64 of percent", btoa("%3Cscript%3Ealert(1)")],
+  ["base64 of base64", btoa(btoa("<script>alert(1)</script>"))],
+  ["percent of base64", encodeURIComponent(`${btoa("<script>alert(1)</script>")}==`)],
+];
+
+describe("peeling", () => {
+  test.each(HIDDEN)("%s", (_how, text) => {
+    expect(peeled(text).some((form) => form.includes("<script>"))).toBe(true);
+  });
+
+  test("all ways were tried", () => expect(HIDDEN).toHaveLength(15));
+
+  test.each([
+    "blue shoes 42",
+    "f0dd665d59a81948343d561730f66cad",
+    "GA1.1.1691605328.1749483974",
+    "/account/orders/list",
+    "Zürich",
+  ])("%s has one form", (text) => expect(peeled(text)).toEqual([]));
+
+  test("is bounded in forms and length, whatever the text", () => {
+    const piece = fc.constantFrom(
+      "%",
+      "25",
+      "3c",
+      "&#",
+      "60;",
+      "\\u00",
+      "+AD",
+      "w-",
+      "\xc0",
+      "\xbc",
+      "QUJD",
+      "RUZH",
+      "=",
+      " ",
+      "x",
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
+        const text = pieces.join("");
+        const forms = peeled(text);
+        expect(forms.length).toBeLessThanOrEqual(8);
+        for (const form of forms) expect(form.length).toBeLessThanOrEqual(text.length);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
