@@ -11,7 +11,7 @@
  * `=` comparison, `|` the operator ||, `+` any other operator, `k` comment that ends the text (or nearly),
  * `l` comment with text behind it, `Y` comment that MySQL executes, `.` anything else.
  */
-import { SERVER_VARIABLES, wordKind } from "./sql-words.ts";
+import { mayMean, SERVER_VARIABLES, wordKind } from "./sql-words.ts";
 
 const Class = { other: 0, space: 1, digit: 2, letter: 3 } as const;
 const CLASS = new Uint8Array(256);
@@ -39,8 +39,11 @@ class Reader {
   private readonly end: number;
   private at: number;
   private out = "";
-  /** The word left of the last comparison, to find `x=x`. */
-  private left = "";
+  /** Where the last word stands, to find `x=x`; -1 where the last word was a keyword. */
+  private left = -1;
+  private leftEnd = -1;
+  /** Words in a row. */
+  private run = 0;
   private compared = false;
 
   constructor(text: string, start: number) {
@@ -68,32 +71,66 @@ class Reader {
 
   private push(kind: string, length: number): void {
     this.out += kind;
+    this.run = 0;
     this.at += length;
     if (kind !== "=") this.compared = false;
   }
 
   private word(): void {
     const { text } = this;
-    let at = this.at;
+    const start = this.at;
+    let plain = true;
+    let at = start;
     for (;;) {
-      while (at < this.end && (CLASS[text.charCodeAt(at) & 0xff] ?? 0) >= Class.digit) at += 1;
+      while (at < this.end) {
+        const code = text.charCodeAt(at);
+        if ((CLASS[code & 0xff] ?? 0) < Class.digit) break;
+        if (code === 0x5f || code === 0x24) plain = false;
+        at += 1;
+      }
       // `schema.table`, `master..xp_cmdshell`
       let dot = at;
       while (dot < this.end && dot < at + 2 && text.charCodeAt(dot) === 0x2e) dot += 1;
       if (dot === at || dot >= this.end || CLASS[text.charCodeAt(dot) & 0xff] !== Class.letter) break;
       at = dot;
+      plain = false;
     }
-    const length = at - this.at;
-    if (length === 1 && at < this.end && this.prefixedString()) return;
-    const word = length <= 64 ? text.slice(this.at, at).toLowerCase() : "";
-    let paren = at;
-    while (paren < this.end && paren < at + 2 && text.charCodeAt(paren) === 0x20) paren += 1;
-    const adjacent = at < this.end && text.charCodeAt(at) === 0x28;
-    const called = adjacent || (word.includes("_") && text.charCodeAt(paren) === 0x28);
-    const kind = wordKind(word, called);
-    const again = this.compared && kind === "w" && word === this.left;
-    this.push(again ? "d" : kind, length);
-    this.left = kind === "w" ? word : "";
+    if (at === start + 1 && at < this.end && this.prefixedString()) return;
+    let kind = "w";
+    if (!plain || mayMean(text.charCodeAt(start), text.charCodeAt(start + 1), at - start))
+      kind = wordKind(text.slice(start, Math.min(at, start + 65)).toLowerCase(), this.isCalled(at, plain));
+    if (kind !== "w") {
+      this.left = -1;
+      this.push(kind, at - start);
+      return;
+    }
+    const again = this.compared && this.repeats(start, at);
+    this.left = start;
+    this.leftEnd = at;
+    if (again) this.push("d", at - start);
+    else this.pushWord(at);
+  }
+
+  /** `(` right behind; behind a space only for names that are no English words. */
+  private isCalled(at: number, plain: boolean): boolean {
+    const code = this.text.charCodeAt(at);
+    return code === 0x28 || (!plain && code === 0x20 && this.text.charCodeAt(at + 1) === 0x28);
+  }
+
+  /** Whether the word from `start` to `end` is the one left of the comparison. */
+  private repeats(start: number, end: number): boolean {
+    if (this.left < 0 || end - start !== this.leftEnd - this.left || end - start > 64) return false;
+    return (
+      this.text.slice(start, end).toLowerCase() === this.text.slice(this.left, this.leftEnd).toLowerCase()
+    );
+  }
+
+  /** Words in a row say no more than four of them. */
+  private pushWord(end: number): void {
+    this.run += 1;
+    if (this.run <= 4) this.out += "w";
+    this.at = end;
+    this.compared = false;
   }
 
   /** `N'text'`, `x'4142'`: the letter belongs to the string. */

@@ -94,6 +94,21 @@ for (const [kind, words] of [
 
 const LONGEST = 64;
 
+/** Lengths of the words with a meaning by their first two letters, one bit a length: most words of prose are none. */
+const lengths = new Uint32Array(1024);
+for (const word of [...kinds.keys(), ...calls.keys()])
+  lengths[pair(word.charCodeAt(0), word.charCodeAt(1))] =
+    (lengths[pair(word.charCodeAt(0), word.charCodeAt(1))] ?? 0) | (1 << (word.length & 31));
+
+function pair(first: number, second: number): number {
+  return ((first & 31) << 5) | (second & 31);
+}
+
+/** Whether a word of plain letters, by its first two and its length, can be anything but `w`. */
+export function mayMean(first: number, second: number, length: number): boolean {
+  return ((lengths[pair(first, second)] ?? 0) & (1 << (length & 31))) !== 0;
+}
+
 /**
  * The kind of a word: a keyword's, a function's where an opening parenthesis follows it, or `w`.
  *

@@ -15,6 +15,8 @@ import { sqlTokens } from "./sql-tokens.ts";
 
 interface Sign {
   readonly name: string;
+  /** Kinds without which the expression cannot match: cheaper to look for than to try. */
+  readonly needs?: string;
   readonly expression: RegExp;
 }
 
@@ -25,75 +27,105 @@ const literal = "[ns#1V]";
 const ANYWHERE: readonly Sign[] = [
   {
     name: "union-select",
+    needs: "US",
     expression:
       /U\+?[AY]{0,2}[+(]{0,9}[AY]{0,2}S[AY]{0,2}[(+]{0,9}(?:[nsqQvV0#fhzcC1m(S]|w[,k;F+]|wwF|\+[F,])/,
   },
-  { name: "union-all-select", expression: /UAY?\({0,3}Y?Sw?/ },
-  { name: "executable-comment", expression: /Y[USAFWOIn&jw~=,(]/ },
-  { name: "literal-comparison", expression: /[&|WH][!+(]{0,9}(?:n|#)(?:\+n)?\){0,3}=[!+(]{0,9}[nsqvfhc#(]/ },
-  { name: "literal-comparison", expression: /[&|WH][!+(]{0,9}[s](?:[|+]s)?\){0,3}=[!+(]{0,9}[nsqQfhc#(]/ },
+  { name: "union-all-select", needs: "UAS", expression: /UAY?\({0,3}Y?Sw?/ },
+  { name: "executable-comment", needs: "Y", expression: /Y[USAFWOIn&jw~=,(]/ },
   {
     name: "literal-comparison",
+    needs: "=",
+    expression: /[&|WH][!+(]{0,9}(?:n|#)(?:\+n)?\){0,3}=[!+(]{0,9}[nsqvfhc#(]/,
+  },
+  {
+    name: "literal-comparison",
+    needs: "s=",
+    expression: /[&|WH][!+(]{0,9}[s](?:[|+]s)?\){0,3}=[!+(]{0,9}[nsqQfhc#(]/,
+  },
+  {
+    name: "literal-comparison",
+    needs: "",
     expression: /[&|WH][!+(]{0,9}[sn#](?:[!]?[~]\(?[sqQ#fc]|!?j\((?:[sn#]|S[^w])|bn&n)/,
   },
-  { name: "self-comparison", expression: /[&|WH][!+(]{0,9}w\){0,3}=[(]{0,3}d(?:[)&|k;]|$)/ },
-  { name: "comparison-then-comment", expression: /[&|WH][!+(]{0,9}[wvVn1]=[+(]{0,3}[nswd1]\){0,9};?k/ },
-  { name: "truth-then-comment", expression: /(?:^|[^wnsd])[&|][!+(]{0,9}1\){0,9};?k/ },
+  { name: "self-comparison", needs: "=d", expression: /[&|WH][!+(]{0,9}w\){0,3}=[(]{0,3}d(?:[)&|k;]|$)/ },
+  {
+    name: "comparison-then-comment",
+    needs: "=k",
+    expression: /[&|WH][!+(]{0,9}[wvVn1]=[+(]{0,3}[nswd1]\){0,9};?k/,
+  },
+  { name: "truth-then-comment", needs: "1k", expression: /(?:^|[^wnsd])[&|][!+(]{0,9}1\){0,9};?k/ },
   {
     name: "call-comparison",
+    needs: "(",
     expression: /[&|WH][!+(]{0,9}[fc]\((?:[sqV#(fcS]|n[,+=]|v,|w,[nsw#]|S|w?\)=|n?\)(?:[=~]|\){0,9}k))/,
   },
   {
     name: "null-comparison",
+    needs: "0i",
     expression: /[&|WH][!+(]{0,9}(?:[fc]\([^()]{0,6}\)|\(S[^()]{0,30}\)|[n#s0])i!?0/,
   },
   {
     name: "delay-call",
+    needs: "z(",
     expression:
       /(?:(?:^|[^w])&|[|+=,(SWJ;T!~])z\((?:n|#|\(|f)[^)]{0,12}\){1,9}(?:[k=&|+~;,)wa]|$)|z\((?:n|f\(\))\){1,9}(?:k|[=&|+~][^w]|;k)/,
   },
-  { name: "call-of-comparison", expression: /f\([!+(]{0,5}[ns#]=[ns#]\){0,3}[,)]/ },
-  { name: "hot-call", expression: /h(?!\(w\))/ },
-  { name: "server-variable", expression: /[&|]V|V(?:[,)+|=kF;]|$)(?<!^V)/ },
+  { name: "call-of-comparison", needs: "f(=", expression: /f\([!+(]{0,5}[ns#]=[ns#]\){0,3}[,)]/ },
+  { name: "hot-call", needs: "h", expression: /h(?!\(w\))/ },
+  { name: "server-variable", needs: "V", expression: /[&|]V|V(?:[,)+|=kF;]|$)(?<!^V)/ },
   {
     name: "subselect",
+    needs: "(S",
     expression:
       /\(Y?S[AY]{0,2}(?:[(]{0,9}[fhzcC]|[(]{0,9}\+F|v=|[V#(]|[ns0](?:[,FUO+|]|\)[^w])|w[,w]?(?:\([^)]{0,9}\))?F[mM(])/,
   },
-  { name: "subselect", expression: /[=&|+,!~jx(][AY]?\(Y?S[AY]{0,2}(?:[wv][,w]{0,5}F|[ns0#]\)|m)/ },
-  { name: "case-when", expression: /CN[^T]{0,20}[=~(][^T]{0,20}T/ },
-  { name: "case-when", expression: /Cw?[nw=()]{0,9}N[ns#][^T]{0,6}T/ },
+  {
+    name: "subselect",
+    needs: "(S",
+    expression: /[=&|+,!~jx(][AY]?\(Y?S[AY]{0,2}(?:[wv][,w]{0,5}F|[ns0#]\)|m)/,
+  },
+  { name: "case-when", needs: "CNT", expression: /CN[^T]{0,20}[=~(][^T]{0,20}T/ },
+  { name: "case-when", needs: "CNT", expression: /Cw?[nw=()]{0,9}N[ns#][^T]{0,6}T/ },
   {
     name: "select-from",
+    needs: "SF",
     expression: /S[AY]{0,2}(?:\+F(?:[mM]|w(?:$|[^wQ]|w?[W,]))|[wfc(),.n+Vsz#|d=]{1,40}F[mM])/,
   },
   {
     name: "select-where",
+    needs: "SFW",
     expression: /S[AY]{0,2}[wfc(),.n+V]{1,40}Fwa?w?W[!(]{0,5}[wnsf](?:\(\w?\))?[=~][^w]/,
   },
   {
     name: "select-function",
+    needs: "S",
     expression:
       /(?:^|[;k&(n])\(?S[AY]{0,2}(?:f\(\)|0[,k;F]|s\||n,n,|[fczh]\((?:[^)w]|w[,)])[^;]{0,60}(?:F|;|$)|V|v=)/,
   },
   {
     name: "stacked-select",
+    needs: ";S",
     expression: /;\(?S[AY]{0,2}(?:\+[F,]|[fhzcV(]|[ns0#](?:[,FU;k]|$)|w[,]?w?F[wm](?:[W;kO,]|$)|C)/,
   },
-  { name: "stacked-schema-change", expression: /;po[!]?x?w(?:[;k(),]|$|w?$)/ },
-  { name: "schema-change", expression: /(?:^|[n);k&])po(?:w?!?x?)(?:w[;k]|[mM])|^pow\(ww/ },
-  { name: "insert", expression: /rI(?:m|M|w)(?:\([w,]{1,40}\))?R\(|rI[mM]/ },
-  { name: "update-set", expression: /^uMtw=[ns1]$|u[wmM]t[w,=nsfc()+]{1,30}(?:W[!(]{0,3}[wn][=~]|k|;)/ },
-  { name: "delete-from", expression: /eF(?:w(?:W[!(]{0,5}[wnsf][=~ij(]|;?k)|[mM])/ },
-  { name: "execute", expression: /X(?:h|m|\(s[+|)]|s[|+])/ },
-  { name: "declare", expression: /yv(?:w|f|c)(?:\(n\))?[;tS=]/ },
-  { name: "wait", expression: /g[wfz][sqQ(v]/ },
-  { name: "shutdown", expression: /;\$(?:w?[;k]|w?$)/ },
-  { name: "into-file", expression: /IK[sqQ(#]/ },
-  { name: "character-codes", expression: /c\(n(?:,n){0,40}\)[+|,&]{1,2}c\(n/ },
-  { name: "hexadecimal-text", expression: /[fc]\(#|[S,]#,(?:[wfn#]|$)|IK#/ },
-  { name: "procedure-analyse", expression: /ow\((?:\)|n|h|f)[^;]{0,20}k$/ },
-  { name: "system-table", expression: /F\({0,3}m[W,)wakO]?.*[(=]|[SF][^;]{0,40}m[W,)k]/ },
+  { name: "stacked-schema-change", needs: ";po", expression: /;po[!]?x?w(?:[;k(),]|$|w?$)/ },
+  { name: "schema-change", needs: "p", expression: /(?:^|[n);k&])po(?:w?!?x?)(?:w[;k]|[mM])|^pow\(ww/ },
+  { name: "insert", needs: "rI", expression: /rI(?:m|M|w)(?:\([w,]{1,40}\))?R\(|rI[mM]/ },
+  {
+    name: "update-set",
+    needs: "ut",
+    expression: /^uMtw=[ns1]$|u[wmM]t[w,=nsfc()+]{1,30}(?:W[!(]{0,3}[wn][=~]|k|;)/,
+  },
+  { name: "delete-from", needs: "eF", expression: /eF(?:w(?:W[!(]{0,5}[wnsf][=~ij(]|;?k)|[mM])/ },
+  { name: "execute", needs: "X", expression: /X(?:h|m|\(s[+|)]|s[|+])/ },
+  { name: "declare", needs: "yv", expression: /yv(?:w|f|c)(?:\(n\))?[;tS=]/ },
+  { name: "wait", needs: "g", expression: /g[wfz][sqQ(v]/ },
+  { name: "shutdown", needs: ";$", expression: /;\$(?:w?[;k]|w?$)/ },
+  { name: "into-file", needs: "IK", expression: /IK[sqQ(#]/ },
+  { name: "character-codes", needs: "c(n", expression: /c\(n(?:,n){0,40}\)[+|,&]{1,2}c\(n/ },
+  { name: "hexadecimal-text", needs: "#", expression: /[fc]\(#|[S,]#,(?:[wfn#]|$)|IK#/ },
+  { name: "procedure-analyse", needs: "o(", expression: /ow\((?:\)|n|h|f)[^;]{0,20}k$/ },
+  { name: "system-table", needs: "m", expression: /F\({0,3}m[W,)wakO]?.*[(=]|[SF][^;]{0,40}m[W,)k]/ },
 ];
 
 /** Signs at the place where the text leaves the number or the brackets it was written into. */
@@ -197,6 +229,12 @@ function broken(value: string, quote: string, context: string): string | null {
 }
 
 function first(signs: readonly Sign[], tokens: string): string | null {
-  for (const { name, expression } of signs) if (expression.test(tokens)) return name;
+  for (const { name, needs, expression } of signs)
+    if ((needs === undefined || hasAll(tokens, needs)) && expression.test(tokens)) return name;
   return null;
+}
+
+function hasAll(tokens: string, kinds: string): boolean {
+  for (const kind of kinds) if (!tokens.includes(kind)) return false;
+  return true;
 }
