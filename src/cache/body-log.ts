@@ -147,8 +147,7 @@ export class BodyLog {
 }
 
 function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const [only] = chunks;
-  if (only !== undefined && chunks.length === 1) return only;
+  // Always a copy: a chunk may be a small view of a large read buffer, which it would keep alive.
   const bytes = new Uint8Array(length);
   let offset = 0;
   for (const chunk of chunks) {
