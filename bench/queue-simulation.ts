@@ -160,10 +160,11 @@ class Simulation {
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
-    const { skewMs, gates, isolates, sites } = scenario;
+    const { skewMs, isolates, sites } = scenario;
     this.#random = generator(scenario.seed ?? 1);
     const skew = (): number => (this.#random() * 2 - 1) * skewMs;
     this.#config = roomConfig(policyOf(scenario), null, EPOCH);
+    const { gates } = this.#config;
     this.#ticks = Math.ceil((scenario.minutes * 60_000) / TICK);
     this.#mail = Array.from({ length: this.#ticks }, () => []);
     this.#roomSkew = skew();
@@ -312,10 +313,10 @@ class Simulation {
   }
 
   #mayAsk(isolate: Isolate, place: number, snapshot: RoomSnapshot | null, local: number): boolean {
+    if (isolate.refusals.covers(this.#config, place, local)) return false;
     const { fault } = this.#scenario;
     const ms = this.#now - EPOCH;
     if (fault?.kind === "watermark-open" && ms >= fault.from && ms < fault.to) return true;
-    if (isolate.refusals.covers(this.#config, place, local)) return false;
     return snapshot !== null && place < extrapolated(snapshot.watermark, local);
   }
 
@@ -323,10 +324,10 @@ class Simulation {
     visitor: number,
     place: number,
   ): "admitted" | { readonly afterMs: number; readonly ahead: number } | null {
-    const { gates } = this.#scenario;
+    const { gates } = this.#config;
     // Ids are random, so numbers do for them; the next gate steps in for one that is down.
     const own = visitor % gates;
-    const index = this.#gates[own]?.down === true ? (own + 1 + (visitor % (gates - 1 || 1))) % gates : own;
+    const index = this.#gates[own]?.down ? (own + 1 + (visitor % (gates - 1 || 1))) % gates : own;
     const gate = this.#gates[index];
     if (gate === undefined || gate.down || this.#lost()) return null;
     this.#count(`gate ${index}`);
@@ -338,7 +339,7 @@ class Simulation {
         { id: String(visitor), key: place, counted, patient: false },
         local,
       );
-      this.#sync(gate, index, local);
+      this.#sync(gate, local);
       if (decision.kind === "wait") {
         gate.keeper.release(
           { id: String(visitor), key: place, counted, patient: false },
@@ -386,11 +387,11 @@ class Simulation {
         return;
       }
       gate.keeper.collect(pending);
-      this.#sync(gate, isolate.home, this.#now + gate.skew);
+      this.#sync(gate, this.#now + gate.skew);
     });
   }
 
-  #sync(gate: Gate, index: number, local: number): void {
+  #sync(gate: Gate, local: number): void {
     if (this.#now - gate.syncedAt < 500) return;
     gate.syncedAt = this.#now;
     const report: GateReport = gate.keeper.report(local);
@@ -398,7 +399,6 @@ class Simulation {
       this.#count("room");
       this.#room?.hear(report, this.#now + this.#roomSkew);
     });
-    void index;
   }
 
   #snapshotOf(index: number): RoomSnapshot | null {
@@ -441,8 +441,7 @@ class Simulation {
   }
 
   #measure(): Outcome {
-    const { perMinute, name } = this.#scenario;
-    void name;
+    const { perMinute } = this.#scenario;
     const hottest = [...this.#load]
       .map(([object, seconds]) => ({ object, perSecond: Math.max(...seconds.values()) }))
       .reduce((a, b) => (b.perSecond > a.perSecond ? b : a), { object: "none", perSecond: 0 });
@@ -534,7 +533,7 @@ function mostWithin(counts: readonly number[], width: number): number {
 }
 
 function quantile(values: readonly number[], q: number): number {
-  const sorted = Float64Array.from(values).sort();
+  const sorted = Float64Array.from(values).toSorted();
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
 }
 
@@ -567,7 +566,7 @@ export function flashSale(scale: number, over: Partial<Scenario> = {}): Scenario
     arrivalMinutes: 3.4,
     minutes: 12,
     perMinute: 300_000 * scale,
-    gates: Math.max(2, Math.round(32 * scale)),
+    gates: Math.max(2, Math.round(40 * scale)),
     isolates: Math.max(20, 10_000 * scale),
     sites: Math.max(5, 300 * scale),
     patienceMs: 480_000,

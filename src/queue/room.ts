@@ -41,7 +41,7 @@ export interface RoomMemory {
 }
 
 /** Everybody alive has polled once within this time after the object started. */
-const RELEARN_MS = 30_000;
+const RELEARN_MS = 34_000;
 /** A long line is looked at less often: it also moves less. */
 const COMPUTE_EVERY_MS = 200;
 const SPANS_PER_MS = 50;
@@ -180,7 +180,11 @@ export class Room {
       batches: Number.isNaN(admitting) ? batches / seconds : smooth(this.#rates.batches, batches / seconds),
     };
     const waited = this.#watermark.key !== null && this.#rates.possible > 0;
-    this.#boost = waited ? nextBoost(this.#boost, this.#rates.admitting / this.#rates.possible) : 1;
+    // While the line is learned again, the watermark does not follow what is called, and neither may the boost.
+    this.#boost =
+      waited && now >= this.#relearnedAt
+        ? nextBoost(this.#boost, this.#rates.admitting / this.#rates.possible)
+        : 1;
     const load = this.#rates.batches / this.#config.gates / REPORTS_PER_GATE;
     this.#reportEveryMs = Math.min(
       8000,

@@ -1,0 +1,375 @@
+import { describe, expect, it } from "vitest";
+import { cookiesOf, Rig, START } from "./rig.ts";
+
+const JSON_ACCEPT = "application/json";
+
+/** A rig whose only token of this second is taken, so that the next visitor waits. */
+async function busy(over: ConstructorParameters<typeof Rig>[0] = {}): Promise<Rig> {
+  const rig = new Rig(over);
+  const first = await rig.gate();
+  expect(first.kind).toBe("admitted");
+  return rig;
+}
+
+async function jsonOf(response: Response | null): Promise<Record<string, unknown>> {
+  expect(response).not.toBeNull();
+  const value: Record<string, unknown> = await (response ?? new Response("{}")).json();
+  return value;
+}
+
+describe("a request", () => {
+  it("outside every room, in a bypassed path, private, of a crawler, or of a suspended room costs nothing", async () => {
+    const rig = new Rig();
+    expect(await rig.gate({ path: "/cart" })).toEqual({ kind: "bypass", room: null, reason: "no-room" });
+    expect(await rig.gate({ path: "/sale/terms" })).toMatchObject({ kind: "bypass", room: null });
+    expect(await rig.gate({ private: true })).toMatchObject({ kind: "bypass", reason: "private" });
+    expect(await rig.gate({ verifiedBot: true })).toMatchObject({ kind: "bypass", reason: "crawler" });
+    rig.rooms = { sale: { state: "suspended", changedAt: START } };
+    expect(await rig.gate()).toMatchObject({ kind: "bypass", reason: "suspended" });
+    expect(rig.calls).toBe(0);
+  });
+
+  it("of a newcomer to an open room with nobody waiting, and of everybody inside, costs no object call", async () => {
+    const rig = new Rig({ perMinute: 6000 });
+    const first = await rig.gate();
+    expect(first).toMatchObject({ kind: "admitted", fresh: true });
+    rig.now += 1000;
+    for (let request = 0; request < 20; request++) {
+      const again = await rig.gate({ cookies: cookiesOf(first) });
+      expect(again).toMatchObject({ kind: "admitted", fresh: false, setCookies: [] });
+    }
+    expect(rig.calls).toBe(0);
+  });
+
+  it("is free for no more than three newcomers a minute in one isolate; the others ask a gate", async () => {
+    const rig = new Rig({ perMinute: 6000 });
+    let free = 0;
+    for (let newcomer = 0; newcomer < 120; newcomer++) {
+      const before = rig.calls;
+      expect((await rig.gate()).kind).toBe("admitted");
+      if (rig.calls === before) free += 1;
+      rig.now += 500;
+    }
+    expect(free).toBe(3);
+  });
+});
+
+describe("a visitor in line", () => {
+  it("gets a whole page, then his turn, by nothing but coming back when told", async () => {
+    const rig = await busy();
+    const page = await rig.gate({ accept: "text/html" });
+    if (page.kind !== "queued") throw new Error("not queued");
+    const { response } = page;
+    expect(response.status).toBe(200);
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(response.headers.get("x-waiting-room")).toBe("queued");
+    expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(response.headers.get("content-security-policy")).toBe("default-src 'none'");
+    const [cookie = ""] = response.headers.getSetCookie();
+    expect(cookie).toMatch(
+      /^__Host-ticket\.sale=t\.sale\.0\..*; Path=\/; Max-Age=\d+; HttpOnly; SameSite=Lax; Secure$/,
+    );
+    const html = await response.text();
+    expect(html).toContain("You are in line");
+    expect(html).toContain("The &lt;Sale&gt;");
+    // The gate would hold the request for the last few ms.
+    rig.now += Number(response.headers.get("retry-after")) * 1000 + 100;
+    const turn = await rig.gate({ cookies: cookiesOf(page) });
+    expect(turn).toMatchObject({ kind: "admitted", fresh: true, response: null });
+    if (turn.kind !== "admitted") return;
+    expect(turn.waitedMs).toBeGreaterThan(900);
+    expect(turn.setCookies).toHaveLength(2);
+    const headers = new Headers();
+    rig.queue.finish(turn, headers, rig.rooms, () => undefined, rig.now);
+    expect(headers.get("x-waiting-room")).toBe("admitted");
+    expect(headers.getSetCookie()).toEqual(turn.setCookies);
+  });
+
+  it("gets JSON where he prefers it, with position, estimate and next poll; the page's own poll is answered in place", async () => {
+    const rig = await busy();
+    const queued = await rig.gate({ accept: JSON_ACCEPT });
+    if (queued.kind !== "queued") throw new Error("not queued");
+    expect(queued.response.status).toBe(429);
+    expect(await jsonOf(queued.response.clone())).toMatchObject({
+      room: "sale",
+      state: "queued",
+      inQueue: true,
+      position: 1,
+      peopleAhead: 0,
+      event: null,
+    });
+    rig.now += 1100;
+    const poll = new Headers({ accept: JSON_ACCEPT, "x-waiting-room-poll": "1", "accept-language": "pt-BR" });
+    const turn = await rig.gate({ cookies: cookiesOf(queued), headers: poll });
+    if (turn.kind !== "admitted") throw new Error("not admitted");
+    expect(turn.response?.headers.getSetCookie()).toHaveLength(2);
+    const told = await jsonOf(turn.response);
+    expect(told).toMatchObject({ state: "admitted", texts: { heading: "É a sua vez" } });
+  });
+
+  it("is answered from his ticket when he asks too early, and nothing is counted", async () => {
+    const rig = await busy({ perMinute: 1 });
+    const queued = await rig.gate({ accept: JSON_ACCEPT });
+    const calls = rig.calls;
+    const ticket = cookiesOf(queued);
+    for (let reload = 0; reload < 50; reload++) {
+      const early = await rig.gate({ cookies: ticket, accept: JSON_ACCEPT });
+      if (early.kind !== "queued") throw new Error("not queued");
+      expect(early.response.headers.getSetCookie()).toEqual([]);
+      expect(await jsonOf(early.response)).toMatchObject({ position: 1 });
+    }
+    expect(rig.calls - calls).toBeLessThanOrEqual(1);
+  });
+
+  it("keeps his place over reloads, tabs and networks: the ticket is all there is", async () => {
+    const rig = await busy({ perMinute: 6 });
+    const first = await rig.gate({ accept: JSON_ACCEPT, clientIp: "192.0.2.1" });
+    rig.now += 100;
+    await rig.gate({ accept: JSON_ACCEPT });
+    rig.now += 30_000;
+    const again = await rig.gate({ cookies: cookiesOf(first), clientIp: "2001:db8::1" });
+    expect(again.kind).toBe("admitted");
+  });
+
+  it.each([
+    ["edited", (cookie: string) => cookie.replace(/\.t?[0-9a-z]{8}\./, ".aaaaaaaa."), "not-ours"],
+    [
+      "signed by nobody",
+      (cookie: string) => cookie.replace(/.$/, (last) => (last === "A" ? "B" : "A")),
+      "not-ours",
+    ],
+    ["of an unknown key", (cookie: string) => cookie.replace(".test.", ".other."), "not-ours"],
+    ["nonsense", () => "__Host-ticket.sale=nonsense", "not-ours"],
+    ["a pass in the ticket's place", (cookie: string) => cookie.replace("=t.", "=p."), "not-ours"],
+  ] as const)("is a new visitor at the end, and told so, where his ticket is %s", async (_, edit, reason) => {
+    const rig = await busy({ perMinute: 2 });
+    const queued = await rig.gate({ accept: JSON_ACCEPT });
+    rig.now += 5000;
+    const edited = edit(cookiesOf(queued));
+    expect(edited).not.toBe(cookiesOf(queued));
+    const again = await rig.gate({ cookies: edited, accept: JSON_ACCEPT });
+    if (again.kind !== "queued") throw new Error("not queued");
+    expect(again.response.headers.getSetCookie()).toHaveLength(1);
+    expect(await jsonOf(again.response)).toMatchObject({ lostPlace: reason });
+  });
+
+  it("loses his place after the time it is kept, and is told so", async () => {
+    const rig = await busy({ perMinute: 2, returnWithinMs: 60_000 });
+    const queued = await rig.gate({ accept: JSON_ACCEPT });
+    rig.now += 120_000;
+    await rig.gate();
+    const again = await rig.gate({ cookies: cookiesOf(queued), accept: JSON_ACCEPT });
+    if (again.kind !== "queued") throw new Error("not queued");
+    expect(await jsonOf(again.response)).toMatchObject({ lostPlace: "left-too-long" });
+  });
+
+  it("cannot use a ticket twice: at once it is the same pass again, later a new place at the end", async () => {
+    const rig = await busy();
+    const queued = await rig.gate({ accept: JSON_ACCEPT });
+    const ticket = cookiesOf(queued);
+    rig.now += 2000;
+    const turn = await rig.gate({ cookies: ticket });
+    rig.now += 500;
+    const repeated = await rig.gate({ cookies: ticket });
+    if (turn.kind !== "admitted" || repeated.kind !== "admitted") throw new Error("not admitted");
+    expect(repeated.pass).toEqual(turn.pass);
+    rig.now += 70_000;
+    const late = await rig.gate({ cookies: ticket, accept: JSON_ACCEPT });
+    if (late.kind !== "queued") throw new Error("not queued");
+    expect(await jsonOf(late.response)).toMatchObject({ lostPlace: "spent" });
+  });
+
+  it(
+    "does not hold up others: thousands of tickets of one address slow that address' newcomers only",
+    { timeout: 20_000 },
+    async () => {
+      const rig = await busy({ ticketsPerAddress: 5 });
+      const outcomes = [];
+      for (let ticket = 0; ticket < 8; ticket++) {
+        rig.now += 1;
+        outcomes.push(await rig.gate({ clientIp: "192.0.2.9" }));
+      }
+      const crowd = outcomes.filter((outcome) => outcome.kind === "queued" && outcome.reason === "crowd");
+      expect(crowd).toHaveLength(3);
+      expect(await rig.gate({ clientIp: "192.0.2.10" })).toMatchObject({ kind: "queued", reason: "waiting" });
+      const held = outcomes[0];
+      if (held === undefined) throw new Error("no outcome");
+      rig.now += 3000;
+      expect((await rig.gate({ cookies: cookiesOf(held), clientIp: "192.0.2.9" })).kind).toBe("admitted");
+      rig.now += 60_000;
+      expect(await rig.gate({ clientIp: "192.0.2.9" })).not.toMatchObject({ reason: "crowd" });
+    },
+  );
+});
+
+describe("a pass", () => {
+  async function inside(): Promise<{ rig: Rig; cookies: string }> {
+    const rig = new Rig();
+    const turn = await rig.gate();
+    return { rig, cookies: cookiesOf(turn) };
+  }
+
+  it("is renewed while it is used, not beyond its longest life, and only in one line of copies", async () => {
+    const { rig, cookies } = await inside();
+    rig.now += 11 * 60_000;
+    const renewed = await rig.gate({ cookies });
+    if (renewed.kind !== "admitted") throw new Error("not admitted");
+    expect(renewed.setCookies).toHaveLength(1);
+    // A copy of the old pass works until it ends, and is not renewed.
+    const copy = await rig.gate({ cookies });
+    expect(copy).toMatchObject({ kind: "admitted", setCookies: [] });
+    rig.now += 9.5 * 60_000;
+    expect((await rig.gate({ cookies: cookiesOf(renewed) })).kind).toBe("admitted");
+    expect(await rig.gate({ cookies })).not.toMatchObject({ kind: "admitted", fresh: false });
+  });
+
+  it("cannot be extended by hand, nor moved to another room", async () => {
+    const { rig, cookies } = await inside();
+    const edited = cookies.replace(/\.([0-9a-z]{8})\.test\./, ".zzzzzzzz.test.");
+    expect(edited).not.toBe(cookies);
+    await rig.gate();
+    expect(await rig.gate({ cookies: edited })).toMatchObject({ kind: "queued" });
+  });
+
+  it("ends when the origin says so", async () => {
+    const { rig, cookies } = await inside();
+    const shopping = await rig.gate({ cookies });
+    const headers = new Headers({ "x-waiting-room-end": "1" });
+    rig.queue.finish(shopping, headers, rig.rooms, () => undefined, rig.now);
+    expect(headers.get("x-waiting-room-end")).toBeNull();
+    expect(headers.getSetCookie()[0]).toContain("Max-Age=0");
+  });
+});
+
+describe("failures", () => {
+  it("of everything hold newcomers and throw nobody out", async () => {
+    const rig = new Rig();
+    const inside = await rig.gate();
+    rig.down = { room: true, gate: true };
+    rig.now += 12 * 60_000;
+    expect(await rig.gate({ cookies: cookiesOf(inside) })).toMatchObject({ kind: "admitted" });
+    const newcomer = await rig.gate({ accept: JSON_ACCEPT });
+    if (newcomer.kind !== "queued") throw new Error("not queued");
+    expect(await jsonOf(newcomer.response)).toMatchObject({ state: "queued" });
+    rig.down = { room: false, gate: false };
+    rig.now += 6000;
+    expect((await rig.gate({ cookies: cookiesOf(newcomer) })).kind).toBe("admitted");
+  });
+});
+
+describe("states", () => {
+  it("queue-all shows its page to the first visitor, hold to all, sold-out ends the line honestly", async () => {
+    const rig = new Rig({ state: "queue-all" });
+    expect(await rig.gate()).toMatchObject({ kind: "queued", reason: "waiting" });
+    rig.rooms = { sale: { state: "hold", changedAt: START + 1, message: "Back <soon>" } };
+    const held = await rig.gate();
+    if (held.kind !== "queued") throw new Error("not queued");
+    expect(await held.response.text()).toContain("Back &lt;soon&gt;");
+    rig.rooms = { sale: { state: "sold-out", changedAt: START + 2 } };
+    const sold = await rig.gate({ cookies: cookiesOf(held) });
+    if (sold.kind !== "queued") throw new Error("not queued");
+    expect(sold.reason).toBe("sold-out");
+    expect(sold.response.headers.get("retry-after")).toBeNull();
+    expect(await sold.response.text()).toContain("Everything is sold");
+  });
+
+  it(
+    "an event draws its pre-queue: nobody before the start, then by lot, before later visitors",
+    { timeout: 20_000 },
+    async () => {
+      const event = {
+        name: "drop",
+        prequeueAt: START,
+        startsAt: START + 60_000,
+        endsAt: START + 600_000,
+        shuffle: true,
+      };
+      const rig = new Rig({ events: [event] });
+      const early = [];
+      for (let visitor = 0; visitor < 10; visitor++) {
+        rig.now += 400;
+        early.push(await rig.gate({ accept: JSON_ACCEPT }));
+      }
+      const [first] = early;
+      if (first?.kind !== "queued") throw new Error("not queued");
+      expect(await jsonOf(first.response.clone())).toMatchObject({
+        event: { name: "drop", phase: "pre-queue", commitment: "hash", seed: null },
+      });
+      rig.now = event.startsAt + 6000;
+      const kinds = [];
+      for (const outcome of early) {
+        rig.now += 50;
+        kinds.push((await rig.gate({ cookies: cookiesOf(outcome) })).kind);
+      }
+      expect(kinds.filter((kind) => kind === "admitted")).toHaveLength(1);
+      expect(await rig.gate({ accept: JSON_ACCEPT })).toMatchObject({ kind: "queued" });
+    },
+  );
+});
+
+describe("an operator", () => {
+  it("sees the room, changes it, and is refused nonsense with the reason", async () => {
+    const rig = new Rig();
+    const { desk } = rig.queue;
+    expect(await desk.list({})).toMatchObject([
+      { room: "sale", perMinute: 60, phase: "open", live: { waiting: 0 } },
+    ]);
+    expect(desk.next("sale", null, { rate: "10/s", state: "queue-all" }, START)).toEqual({
+      value: { state: "queue-all", perMinute: 600, message: undefined, events: undefined, changedAt: START },
+    });
+    const wrong: [unknown, RegExp][] = [
+      [{ rate: 0 }, /0 or less/],
+      [{ rate: "-5/s" }, /0 or less/],
+      [{ rate: "0.5/min" }, /fewer than one/],
+      [{ rate: "9999999/s" }, /is no limit/],
+      [{ rate: "fast" }, /not a rate/],
+      [{ state: "closed" }, /not a state/],
+      [{}, /changes nothing/],
+      [{ speed: 1 }, /speed/],
+      [
+        { event: { name: "x", start: "2026-11-27T10:00:00Z", end: "2026-11-27T09:00:00Z" } },
+        /ends before it starts/,
+      ],
+      [{ event: { name: "x", start: "tomorrow", end: "2026-11-27T09:00:00Z" } }, /not a time/],
+      [{ removeEvent: "none" }, /there is no event/],
+    ];
+    for (const [change, reason] of wrong) {
+      const answer = desk.next("sale", null, change, START);
+      expect("refused" in answer ? answer.refused : "accepted").toMatch(reason);
+    }
+    expect(wrong).toHaveLength(11);
+    expect(desk.next("nowhere", null, { rate: "1/s" }, START)).toMatchObject({ refused: /no room nowhere/ });
+    rig.down.room = true;
+    expect(await desk.list({})).toMatchObject([{ room: "sale", live: null }]);
+  });
+
+  it("cannot make two events overlap, pre-queues included", () => {
+    const { desk } = new Rig().queue;
+    const event = (name: string, start: string, end: string) => ({
+      event: { name, start, end, prequeue: "30m" },
+    });
+    const first = desk.next(
+      "sale",
+      null,
+      event("one", "2026-11-27T10:00:00Z", "2026-11-27T12:00:00Z"),
+      START,
+    );
+    if ("refused" in first) throw new Error(first.refused);
+    const second = desk.next(
+      "sale",
+      first.value,
+      event("two", "2026-11-27T12:20:00Z", "2026-11-27T13:00:00Z"),
+      START,
+    );
+    expect("refused" in second ? second.refused : "accepted").toMatch(/event two overlaps one/);
+    const third = desk.next(
+      "sale",
+      first.value,
+      event("two", "2026-11-27T12:30:00Z", "2026-11-27T13:00:00Z"),
+      START,
+    );
+    if ("refused" in third) throw new Error(third.refused);
+    expect(third.value.events).toHaveLength(2);
+    expect(third.value.changedAt).toBeGreaterThan(first.value.changedAt);
+  });
+});

@@ -1,0 +1,111 @@
+import { abortAllDurableObjects } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import { dueUnit } from "../../src/queue/histogram.ts";
+import { commitment } from "../../src/queue/lottery.ts";
+import { gatePort, roomPort } from "../../src/queue/objects.ts";
+import { roomConfig } from "../../src/queue/room-config.ts";
+import { roomPolicy } from "./rig.ts";
+
+let made = 0;
+
+/** A room of its own for each test, in real Durable Objects. */
+function fresh(over: Parameters<typeof roomPolicy>[0] = {}) {
+  const policy = roomPolicy({ name: `room-${made++}`, state: "queue-all", ...over });
+  const config = roomConfig(policy, null, Date.now());
+  return {
+    config,
+    gate: gatePort(env.GATE, policy.name, 0),
+    room: roomPort(env.ROOM, policy.name),
+  };
+}
+
+const ask = (id: string, key: number, patient = false) => ({ id, key, counted: null, patient });
+
+describe("a gate", () => {
+  it("admits a ticket once; repeated at once it is the same admission, and only a few times", async () => {
+    const { config, gate } = fresh();
+    const first = await gate.ask(config, 0, ask("a", 1));
+    if (first.kind !== "admit") throw new Error(first.kind);
+    for (let repeat = 0; repeat < 3; repeat++) {
+      expect(await gate.ask(config, 0, ask("a", 1))).toEqual({ ...first, repeated: true });
+    }
+    expect(await gate.ask(config, 0, ask("a", 1))).toEqual({ kind: "spent" });
+    expect((await gate.ask(config, 0, ask("b", 2))).kind).toBe("wait");
+  });
+
+  it("remembers over a restart who was in, and starts without tokens", async () => {
+    const { config, gate } = fresh({ perMinute: 600 });
+    expect((await gate.ask(config, 0, ask("a", 1))).kind).toBe("admit");
+    await abortAllDurableObjects();
+    const again = gatePort(env.GATE, config.room, 0);
+    expect((await again.ask(config, 0, ask("b", 2))).kind).toBe("wait");
+    expect(await again.ask(config, 0, ask("a", 1))).toMatchObject({ kind: "admit", repeated: true });
+  });
+
+  it("holds those who are next and lets them in, in order, one a second", async () => {
+    const { config, gate } = fresh();
+    await gate.ask(config, 0, ask("first", 0));
+    const order: string[] = [];
+    const begun = Date.now();
+    const arrive = async (id: string, key: number): Promise<void> => {
+      const answer = await gate.ask(config, 0, ask(id, key, true));
+      expect(answer.kind).toBe("admit");
+      order.push(id);
+    };
+    await Promise.all([arrive("third", 3), arrive("second", 2)]);
+    expect(order).toEqual(["second", "third"]);
+    expect(Date.now() - begun).toBeGreaterThan(1900);
+  });
+
+  it("renews one line of a pass, and none that ended", async () => {
+    const { config, gate } = fresh();
+    const first = await gate.ask(config, 0, ask("a", 1));
+    if (first.kind !== "admit") throw new Error(first.kind);
+    const expiry = first.admittedAt + config.passIdleMs;
+    const renewed = await gate.renew(config, 0, "a", expiry);
+    expect(renewed).toBeGreaterThanOrEqual(expiry);
+    // Requests under way together show the same old pass.
+    expect(await gate.renew(config, 0, "a", expiry)).toBe(renewed);
+    expect(await gate.renew(config, 0, "a", expiry - 1)).toBeNull();
+    await gate.end(config, 0, "a");
+    expect(await gate.renew(config, 0, "a", renewed ?? 0)).toBeNull();
+    expect(await gate.renew(config, 0, "nobody", 1)).toBeNull();
+  });
+});
+
+describe("the room object", () => {
+  it("hears of the line through the gate, and moves its watermark", async () => {
+    const { config, gate, room } = fresh();
+    const now = Date.now();
+    const deltas = [10, 20, 30, 40, 50].map((ago) => [now - ago, dueUnit(now + 5000), 1] as const);
+    await gate.collect(config, 0, deltas);
+    let snapshot = await room.read(config);
+    for (let look = 0; look < 50 && snapshot.waiting < 5; look++) {
+      await scheduler.wait(50);
+      snapshot = await room.read(config);
+    }
+    expect(snapshot.waiting).toBe(5);
+    expect(snapshot.watermark.key).toBeGreaterThan(now - 50);
+    expect(snapshot.watermark.key).toBeLessThan(now - 10);
+  });
+
+  it("draws one seed for an event, keeps it over a restart, and tells it only from the start on", async () => {
+    const now = Date.now();
+    const event = {
+      name: "drop",
+      prequeueAt: now - 1000,
+      startsAt: now + 700,
+      endsAt: now + 60_000,
+      shuffle: true,
+    };
+    const { config, room } = fresh({ events: [event], state: "open" });
+    const before = await room.read(config);
+    expect(before.seed).toBeNull();
+    await abortAllDurableObjects();
+    await scheduler.wait(800);
+    const after = await roomPort(env.ROOM, config.room).read(config);
+    expect(after.commitment).toBe(before.commitment);
+    expect(await commitment(after.seed ?? "")).toBe(before.commitment);
+  });
+});
