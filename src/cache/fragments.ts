@@ -5,7 +5,14 @@ import type { FragmentRules } from "./compiled.ts";
 export type FetchFragment = (url: URL, depth: number) => Promise<Response>;
 
 /** Of the template, and wrong for what is composed from it. */
-const OF_TEMPLATE = ["etag", "last-modified", "expires", "content-length", "accept-ranges"];
+const OF_TEMPLATE = [
+  "etag",
+  "last-modified",
+  "expires",
+  "content-length",
+  "accept-ranges",
+  "cdn-cache-control",
+];
 const MAX_FRAGMENT = 1_048_576;
 /** Text that may be read ahead of a fragment that is waited for. */
 const READ_AHEAD = 262_144;

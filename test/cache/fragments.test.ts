@@ -313,6 +313,7 @@ describe("the product page", () => {
         served.response.headers.get("etag"),
         served.response.headers.get("cache-control"),
       ]).toEqual([200, null, "private, no-cache"]);
+      expect(served.response.headers.get("cdn-cache-control")).toBeNull();
       const text = await served.response.text();
       await rig.settle();
       return text;
