@@ -4,21 +4,13 @@
  * decoded, so that Sentinel, fragments and cache read text; answers from Archive
  * keep their bytes and encoding.
  */
-import { EdgeError } from "../http/errors.ts";
-import { judgeCompute, streamLimit } from "./compute-guard.ts";
 import type { TryFailure } from "./events.ts";
-import { mediaHeaders, refuseMediaRequest, stripCredentials } from "./media.ts";
-import { type Answer, askOrigin } from "./origin.ts";
-import {
-  type Authorities,
-  contentLength,
-  hasNullBody,
-  isDecodable,
-  mediaType,
-  responseHeaders,
-} from "./origin-response.ts";
+import { refuseMediaRequest, stripCredentials } from "./media.ts";
+import { askOrigin } from "./origin.ts";
+import { contentLength } from "./origin-response.ts";
 import type { CompiledRoutes } from "./compiled.ts";
 import type { Pool } from "./pool.ts";
+import { receive } from "./receive.ts";
 import { type Relay, type RelayEnd, relay } from "./relay.ts";
 import { type Claims, originHeaders } from "./request-headers.ts";
 import { type BodyKind, isRepeatable } from "./retry.ts";
@@ -96,7 +88,19 @@ export async function forward(
       }),
   });
   const ms = ctx.now() - start;
-  const { response, ended } = await receive(forwarder, { route, path, decode, ctx, pool }, answer);
+  const { response, ended } = await receive(answer, {
+    policy: forwarder.policy,
+    pool,
+    isMedia,
+    path,
+    decode,
+    authorities: {
+      own: forwarder.ownHosts,
+      publicOrigin: `${ctx.scheme}://${ctx.authority ?? ctx.host}`,
+    },
+    now: ctx.now,
+    waitUntil: ctx.waitUntil,
+  });
   const tries = answer.failures.length + 1;
   return { response, origin: { zone: answer.zone.name, tries, ms, failures: answer.failures, ended } };
 }
@@ -135,82 +139,4 @@ function bodyOf(request: Request, ctx: ForwardContext, stallMs: number): Outgoin
   if (body instanceof Uint8Array) return { kind: "bytes", init: body, upload: undefined };
   const upload = relay(body, contentLength(request.headers), { readMs: stallMs, writeMs: stallMs });
   return { kind: "stream", init: upload.body, upload };
-}
-
-interface Receiving {
-  readonly route: Route;
-  readonly path: string;
-  readonly decode: boolean;
-  readonly ctx: ForwardContext;
-  readonly pool: Pool;
-}
-
-async function receive(
-  forwarder: Forwarder,
-  { route, path, decode, ctx, pool }: Receiving,
-  { response, zone }: Answer,
-): Promise<{ response: Response; ended: Promise<RelayEnd> }> {
-  const authorities: Authorities = {
-    own: forwarder.ownHosts,
-    publicOrigin: `${ctx.scheme}://${ctx.authority ?? ctx.host}`,
-  };
-  const wasEncoded = decode && isDecodable(response.headers);
-  const headers = responseHeaders(response.headers, authorities, decode);
-  const { status, statusText } = response;
-  if (status === 101) {
-    return { response: new Response(null, { status, headers, webSocket: response.webSocket }), ended: WHOLE };
-  }
-  if (route.kind === "media") mediaHeaders(path, status, headers);
-  else {
-    const moved = await guardCompute(forwarder, path, response, pool);
-    if (moved !== undefined) return { response: moved, ended: WHOLE };
-  }
-  if (response.body === null || hasNullBody(status)) {
-    return { response: new Response(null, { status, statusText, headers }), ended: WHOLE };
-  }
-  const streams = mediaType(headers) === "text/event-stream";
-  const passed = relay(response.body, wasEncoded ? null : contentLength(headers), {
-    bytes: route.kind === "media" ? undefined : streamLimit(forwarder.policy.compute, path, headers),
-    readMs: streams ? undefined : forwarder.policy.origin.stallMs,
-  });
-  ctx.waitUntil(passed.ended.then((end) => reportEnd(pool, zone.name, end)));
-  return {
-    response: new Response(passed.body, { status, statusText, headers, encodeBody: "manual" }),
-    ended: passed.ended,
-  };
-}
-
-const WHOLE = Promise.resolve<RelayEnd>("complete");
-
-function reportEnd(pool: Pool, zone: string, end: RelayEnd): void {
-  if (end === "complete") return;
-  pool.deps.observe({ kind: "body-cut", zone, end });
-  if (end === "too-large") {
-    pool.deps.observe({ kind: "large-from-compute", reason: "large-body", answer: "cut" });
-  }
-}
-
-/** @throws EdgeError large-from-compute, 502 */
-async function guardCompute(
-  forwarder: Forwarder,
-  path: string,
-  response: Response,
-  pool: Pool,
-): Promise<Response | undefined> {
-  const verdict = judgeCompute(forwarder.policy.compute, path, response.status, response.headers);
-  if (verdict.kind === "pass") return undefined;
-  await response.body?.cancel();
-  const answer = verdict.kind === "moved" ? "moved" : "refused";
-  pool.deps.observe({ kind: "large-from-compute", reason: verdict.reason, answer });
-  if (verdict.kind === "moved") {
-    const headers = { location: verdict.location, "cache-control": "no-store" };
-    return new Response(null, { status: 307, headers });
-  }
-  throw new EdgeError({
-    code: "large-from-compute",
-    source: "origin",
-    status: 502,
-    detail: "Large files and media are served from Archive, not from Compute.",
-    extensions: { reason: verdict.reason },
-  });
 }

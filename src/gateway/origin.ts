@@ -26,6 +26,8 @@ export interface Ask {
 export interface Answer {
   readonly response: Response;
   readonly zone: Zone;
+  /** False for a gateway status that no other try was left for: the zone has been judged by it. */
+  readonly sound: boolean;
   /** Of the tries before this one. */
   readonly failures: readonly TryFailure[];
 }
@@ -74,13 +76,17 @@ interface Try {
 
 async function judgedTry(pool: Pool, zone: Zone, ask: Ask, ms: number): Promise<Try> {
   const result = await attempt(zone, ask, ms);
-  pool.judgeZone(zone, result.failure === undefined, ask.now());
+  // A zone that answered is judged when its body has come whole.
+  if (result.failure !== undefined) pool.judgeZone(zone, false, ask.now());
   return result;
 }
 
 function conclude(pool: Pool, ask: Ask, last: Try, before: readonly TryFailure[]): Answer {
   pool.judgeOrigin(last.response !== undefined, ask.now());
-  if (last.response !== undefined) return { response: last.response, zone: last.zone, failures: before };
+  if (last.response !== undefined) {
+    const { response, zone, failure } = last;
+    return { response, zone, sound: failure === undefined, failures: before };
+  }
   const failures = last.failure === undefined ? before : [...before, last.failure];
   throw new OriginError(
     { ...errorOf(last.failure, pool.zones.length > 1 && failures.length > 1), cause: last.cause },

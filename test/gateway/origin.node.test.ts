@@ -224,6 +224,42 @@ describe("zones", () => {
     expect(performance.now() - back).toBeLessThan(5000);
   }, 60_000);
 
+  test("a zone whose bodies break off is ejected; one whose clients go away is not", async () => {
+    const breaking = await startRawOrigin((_path, socket) => {
+      socket.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789", () => socket.destroy());
+    });
+    const sound = await startRawOrigin((path, socket) => {
+      if (path === "/x") socket.write(OK);
+      else {
+        socket.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        const timer = setInterval(() => socket.write("a\r\n0123456789\r\n"), 10);
+        socket.once("close", () => clearInterval(timer));
+      }
+    });
+    const gateway = await startGateway({
+      storefront: [breaking.port, sound.port],
+      change: (policy) => ({
+        ...policy,
+        origin: { ...policy.origin, eject: { after: 3, forMs: 60_000, atMostMs: 60_000 } },
+      }),
+    });
+    let broken = 0;
+    for (let count = 0; count < 40; count++) if (!(await ask(gateway.port, "/x")).whole) broken++;
+    expect(broken).toBe(3);
+    expect(await gateway.events()).toContainEqual({ kind: "zone-ejected", zone: "storefront-0" });
+
+    const patient = await startGateway({ storefront: [sound.port, takePort()] });
+    for (let count = 0; count < 5; count++) {
+      const client = connect(patient.port, "127.0.0.1");
+      client.write("GET /drip HTTP/1.1\r\nHost: store.acme.com\r\n\r\n");
+      await new Promise((resolve) => client.once("data", resolve));
+      client.destroy();
+      await expect.poll(() => sound.closed.filter((path) => path === "/drip").length).toBe(count + 1);
+    }
+    const ejected = (await patient.events()).filter(({ kind }) => kind === "zone-ejected");
+    expect(ejected.filter(({ zone }) => zone === "storefront-0")).toEqual([]);
+  });
+
   test("a GET that gets 503 from one zone is answered by the other; a POST is passed what it got", async () => {
     const busy = await startRawOrigin((_path, socket) => {
       socket.write("HTTP/1.1 503 Busy\r\nContent-Length: 4\r\nRetry-After: 7\r\n\r\nbusy");
