@@ -141,9 +141,11 @@ export class Ledger {
   }
 
   /** Entries below version `before` (null: from the newest), newest first. */
-  entries(limit: number, before: number | null): readonly AuditEntry[] {
+  entries(limit: number, before: number | null, withPurges: boolean): readonly AuditEntry[] {
     const below = before ?? Number.MAX_SAFE_INTEGER;
-    return this.#entries("SELECT * FROM audit WHERE version < ? ORDER BY version DESC LIMIT ?", below, limit);
+    const only = withPurges ? "" : "AND subject <> 'purge'";
+    const query = `SELECT * FROM audit WHERE version < ? ${only} ORDER BY version DESC LIMIT ?`;
+    return this.#entries(query, below, limit);
   }
 
   #rows(query: string, ...bindings: readonly SqlStorageValue[]): SubjectRow[] {

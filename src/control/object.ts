@@ -58,7 +58,7 @@ export interface ControlPort {
   packages(): Promise<readonly PackageInfo[]>;
   package(version: string): Promise<Uint8Array | null>;
   /** Entries with a version below `before` (null: from the newest), newest first. */
-  audit(limit: number, before: number | null): Promise<readonly AuditEntry[]>;
+  audit(limit: number, before: number | null, withPurges: boolean): Promise<readonly AuditEntry[]>;
 }
 
 const MAX_OVERRIDES = 500;
@@ -169,8 +169,8 @@ export class ControlObject extends DurableObject implements ControlPort {
     return loadPackage(this.#sql, version);
   }
 
-  async audit(limit: number, before: number | null): Promise<readonly AuditEntry[]> {
-    return this.#ledger.entries(limit, before);
+  async audit(limit: number, before: number | null, withPurges: boolean): Promise<readonly AuditEntry[]> {
+    return this.#ledger.entries(limit, before, withPurges);
   }
 
   /** Changes one subject: compares the version, applies, appends to the history; all or nothing. */

@@ -115,6 +115,8 @@ const undoInput = z.strictObject({ reason: reasonSchema, version: z.int().min(1)
 const auditQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
   before: z.coerce.number().int().min(1).optional(),
+  /** `false` leaves out purges, of which a busy store makes many. */
+  purges: z.enum(["true", "false"]).default("true"),
 });
 
 export function controlRoutes(options: ControlRoutesOptions): Hono<Env> {
@@ -142,8 +144,8 @@ export function controlRoutes(options: ControlRoutesOptions): Hono<Env> {
     return answer(c, { ...rules, version: versions["rules"] ?? 0, packages: await control.port.packages() });
   });
   app.get("/audit", async (c) => {
-    const { limit, before } = checkInput(auditQuery, c.req.query());
-    const entries = await control.port.audit(limit, before ?? null);
+    const { limit, before, purges } = checkInput(auditQuery, c.req.query());
+    const entries = await control.port.audit(limit, before ?? null, purges === "true");
     const last = entries.at(-1);
     return answer(c, { entries, next: entries.length === limit && last ? last.version : null });
   });

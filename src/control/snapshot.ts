@@ -107,6 +107,8 @@ export function createControl(options: ControlOptions): Control {
   }
 
   const isRefreshing = (): boolean => refreshingSince !== NEVER;
+  /** Whether what is held may still be served at `at` without waiting. */
+  const isYoung = (at: number): boolean => at - (held?.readAt ?? NEVER) <= STALE_MS;
 
   /** Looks, on this request's own timer, for the result of a refresh that another request has begun. */
   async function lookForOther(): Promise<void> {
@@ -124,10 +126,14 @@ export function createControl(options: ControlOptions): Control {
       // While the object cannot be reached, what is held serves and one request a second tries again.
       const resting = now - failedAt < RETRY_MS || (failedAt !== NEVER && refreshing);
       if (now - (held?.checkedAt ?? NEVER) >= FRESH_MS && !resting) {
-        if (now - (held?.readAt ?? NEVER) <= STALE_MS) {
+        if (isYoung(now)) {
           if (!refreshing) waitUntil(refresh(now));
-        } else if (refreshing) await lookForOther();
-        else await refresh(now);
+        } else {
+          const failedBefore = failedAt;
+          if (refreshing) await lookForOther();
+          // Where the other failed there is nothing to wait for; where it was cut off with its request, this one takes over.
+          if (!isYoung(clock()) && failedAt === failedBefore) await refresh(clock());
+        }
       }
       return effective(held?.published ?? null, Math.max(now, clock()));
     },

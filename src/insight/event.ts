@@ -74,12 +74,22 @@ export interface RequestEvent {
 
 /** The event as its log line. */
 export function logLine(event: RequestEvent): string {
-  const { error } = event;
+  const { error, sentinel } = event;
   return JSON.stringify({
     event: "request",
     ...event,
     path: redactPath(event.path),
     query: redactQuery(event.query),
+    sentinel: sentinel === null || sentinel.matches.length === 0 ? sentinel : redactMatches(sentinel),
     error: error === null || error.cause === null ? error : { ...error, cause: redactText(error.cause) },
   });
+}
+
+function redactMatches(sentinel: SentinelRecord): SentinelRecord {
+  const matches = sentinel.matches.map((match) => ({
+    ...match,
+    where: redactText(match.where),
+    excerpt: redactText(match.excerpt ?? ""),
+  }));
+  return { ...sentinel, matches };
 }

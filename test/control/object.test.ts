@@ -85,7 +85,7 @@ describe("the control object", () => {
         { actor: "bob", reason: "calm", expected: 1 },
       ),
     );
-    const [entry] = await run((object) => object.audit(1, null));
+    const [entry] = await run((object) => object.audit(1, null, true));
     expect(entry).toMatchObject({
       version: 2,
       actor: "bob",
@@ -106,7 +106,7 @@ describe("the control object", () => {
         expect(() => state.storage.sql.exec(attempt)).toThrow(/append-only/);
       });
     }
-    expect(await run((object) => object.audit(10, null))).toHaveLength(1);
+    expect(await run((object) => object.audit(10, null, true))).toHaveLength(1);
   });
 });
 
@@ -145,7 +145,7 @@ describe("purges", () => {
     await run((object) => object.purge(tag("new"), why));
     await evictDurableObject(stub);
     await run((object) => object.purge(tag("newer"), why));
-    const left = await run((object) => object.audit(10, null));
+    const left = await run((object) => object.audit(10, null, true));
     expect(left.map(({ version, subject }) => `${version} ${subject}`)).toEqual([
       "4 purge",
       "3 purge",
@@ -213,7 +213,7 @@ describe("rules packages", () => {
     expect((await read()).rules.active).toBe(first);
     await run((object) => object.change({ kind: "rules", active: null }, why));
     expect((await read()).rules.active).toBeNull();
-    expect(await run((object) => object.audit(10, null))).toHaveLength(4);
+    expect(await run((object) => object.audit(10, null, true))).toHaveLength(4);
   });
 
   it("publishes the same content twice as one package", async () => {

@@ -128,6 +128,12 @@ describe("the private API of control", () => {
       entries: [{ version: 2 }, { version: 1 }],
       next: null,
     });
+    await post("/purge", { all: true, reason: "stock" });
+    expect((await get("/audit?limit=1")).body).toMatchObject({ entries: [{ version: 6, subject: "purge" }] });
+    expect((await get("/audit?limit=1&purges=false")).body).toMatchObject({
+      entries: [{ version: 5 }],
+      next: 5,
+    });
   });
 });
 

@@ -58,6 +58,8 @@ function isolate(cacheApi: Cache | null = null) {
       }
     },
     snapshot: () => control.snapshot(now, (work) => background.push(work)),
+    /** The requests under way end here, and their timers with them. */
+    cutOff: () => void sleepers.splice(0),
     settle: () => Promise.all(background.splice(0)),
     get now() {
       return now;
@@ -108,6 +110,18 @@ describe("snapshot", () => {
     await edge.pass(20);
     expect((await crowd).every(({ source }) => source === "control")).toBe(true);
     expect(edge.object.reads).toBe(1);
+  });
+
+  it("takes over from a request that was cut off in the middle of a read", async () => {
+    const edge = isolate();
+    edge.object.answer = "never";
+    void edge.snapshot();
+    await edge.pass(10);
+    edge.cutOff();
+    edge.object.answer = "at once";
+    const next = edge.snapshot();
+    await edge.pass(1300);
+    expect((await next).source).toBe("control");
   });
 
   it("falls back to the built-in policy where the object was never reached, and comes back", async () => {

@@ -19,7 +19,7 @@ const answers: Readonly<Record<string, unknown>> = {
       live: { waiting: 12, admittedLastMinute: 59, waitSeconds: 61 },
     },
   ],
-  "/audit?limit=15": {
+  "/audit?limit=15&purges=false": {
     entries: [
       {
         version: 7,

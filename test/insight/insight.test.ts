@@ -95,6 +95,18 @@ describe("recording", () => {
     expect(edge.lines[0]).not.toContain("4111");
   });
 
+  it("redacts what rules matched", () => {
+    const edge = isolate();
+    const [match] = blocked.sentinel?.matches ?? [];
+    if (match === undefined || blocked.sentinel === null) throw new Error("the event has a match");
+    const matches = [
+      { ...match, where: "args:ana@example.com", excerpt: "card 4111 1111 1111 1111' or 1=1" },
+    ];
+    edge.record({ ...blocked, sentinel: { ...blocked.sentinel, matches } });
+    expect(edge.lines[0]).toContain("' or 1=1");
+    expect(edge.lines[0]).not.toMatch(/4111|ana@/);
+  });
+
   it("makes one report of a thousand requests", async () => {
     const edge = isolate();
     for (let count = 0; count < 400; count++) edge.record(event);

@@ -121,6 +121,14 @@ describe("objectives", () => {
   });
   it("covers every case above", () => expect(cases).toHaveLength(11));
 
+  it("never page for false positives: attackers have cookies too", () => {
+    const bad: readonly Sample[] = [
+      ['edge_slo_events_total{slo="false-positives",group="known-shoppers",good="false"}', 50],
+    ];
+    const all = { "5m": bad, "30m": bad, "1h": bad, "6h": bad, "3d": bad, "30d": bad };
+    expect(evaluateObjectives(all)).toMatchObject([{ objective: "false-positives", alert: "ticket" }]);
+  });
+
   it("says how much budget is left", () => {
     expect(evaluateObjectives(windows({ "30d": 0.00025 }))[0]?.budgetLeft).toBeCloseTo(0.75);
     expect(evaluateObjectives(windows({ "30d": 0.002 }))[0]?.budgetLeft).toBeCloseTo(-1);

@@ -127,7 +127,7 @@ async function overviewOf(c: Call, options: ConsoleOptions): Promise<Overview> {
     orNull(figuresNow(options, c.env.now)),
     orNull(read<readonly RoomView[]>("/rooms")),
     orNull(autoscaleSignal(options, null, c.env.now)),
-    orNull(read<{ readonly entries: readonly AuditView[] }>("/audit?limit=15")),
+    orNull(read<{ readonly entries: readonly AuditView[] }>("/audit?limit=15&purges=false")),
   ]);
   return { mode, objectives, alerts, figures, rooms, autoscale, audit: audit?.entries ?? null };
 }
