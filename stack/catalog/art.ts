@@ -16,16 +16,18 @@ interface Palette {
   readonly wood: string;
 }
 
+const ALBA: Palette = {
+  wall: ["#f3eee4", "#dfe6e6"],
+  floor: "#d3d8d4",
+  body: ["#eef2f2", "#a9b6ba"],
+  dark: "#48565c",
+  accent: "#e3a94f",
+  light: "#fffaf0",
+  wood: "#d9b98a",
+};
+
 const PALETTES: Readonly<Record<string, Palette>> = {
-  alba: {
-    wall: ["#f3eee4", "#dfe6e6"],
-    floor: "#d3d8d4",
-    body: ["#eef2f2", "#a9b6ba"],
-    dark: "#48565c",
-    accent: "#e3a94f",
-    light: "#fffaf0",
-    wood: "#d9b98a",
-  },
+  alba: ALBA,
   norte: {
     wall: ["#dfe5ea", "#b8c6d2"],
     floor: "#9fb0bf",
@@ -64,12 +66,14 @@ const PALETTES: Readonly<Record<string, Palette>> = {
   },
 };
 
+/** For kinds that nobody has drawn yet: a parcel. */
+const PARCEL = `<path class="w" d="M90 150H310V340H90Z"/><path class="l" d="M178 150h44v190h-44Z"/><path class="a" d="M70 110H330V156H70Z"/>`;
+
 /** The picture of a product by its slug, `<line>-<kind>`: 800 by 800 units, nothing in it from outside. */
 export function composition(slug: string): string {
   const [line = ""] = slug.split("-", 1);
-  const palette = PALETTES[line];
-  const drawing = DRAWINGS[slug.slice(line.length + 1)];
-  if (palette === undefined || drawing === undefined) throw new Error(`there is no drawing for ${slug}`);
+  const palette = PALETTES[line] ?? ALBA;
+  const drawing = DRAWINGS[slug.slice(line.length + 1)] ?? PARCEL;
   const { wall, floor, body } = palette;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 800"><defs>
 ${gradient("wall", wall)}${gradient("body", body)}

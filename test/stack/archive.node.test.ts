@@ -10,6 +10,7 @@ import { createArchive } from "../../stack/archive/index.ts";
 import { decideDelivery } from "../../stack/archive/ranges.ts";
 import { syntheticByte } from "../../stack/archive/synthetic.ts";
 import { seedProducts } from "../../stack/catalog/index.ts";
+import { composition } from "../../stack/catalog/art.ts";
 import { DRAWINGS } from "../../stack/catalog/drawings.ts";
 import { dataSheetPath, IMAGE_FORMATS, IMAGE_WIDTHS, imagePath } from "../../stack/catalog/media.ts";
 import { listen, type Listener } from "../../stack/compute.ts";
@@ -51,6 +52,9 @@ describe("what it holds", () => {
     const paths = products.map((product) => imagePath(product, 640, "webp"));
     expect(new Set(paths).size).toBe(200);
     expect(Object.keys(DRAWINGS).length).toBe(40);
+    for (const { slug } of products)
+      expect(Object.keys(DRAWINGS)).toContain(slug.slice(slug.indexOf("-") + 1));
+    expect(composition("unheard-of")).toContain("<svg");
   });
 
   test.each(IMAGE_WIDTHS.flatMap((width) => IMAGE_FORMATS.map((format) => ({ width, format }))))(
