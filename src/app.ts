@@ -3,11 +3,13 @@ import { Hono } from "hono";
 import { PurgeView, createCache } from "./cache/index.ts";
 import { type Control, type Snapshot, controlRoutes, createControl } from "./control/index.ts";
 import type { EdgeBlueprint } from "./blueprint.ts";
-import type { EdgeParts } from "./parts.ts";
+import type { EdgeParts, WaitUntil } from "./parts.ts";
 import type { Env } from "./env.ts";
 import { type Fabric, createFabric, fetchAccessKeys } from "./fabric/index.ts";
 import { type Zone, createGateway } from "./gateway/index.ts";
+import { handle } from "./edge.ts";
 import { parseCidr } from "./http/cidr.ts";
+import { EdgeError, problemResponse } from "./http/errors.ts";
 import type { Operator } from "./http/operator.ts";
 import {
   type Insight,
@@ -28,8 +30,24 @@ import { type Settings, readSettings } from "./bindings.ts";
 
 const apps = new WeakMap<Env, EdgeParts>();
 
+/** Answers a request of the Worker. Fails closed: with wrong bindings every request is a 500 whose cause is in the log. */
+export async function answer(request: Request, env: Env, waitUntil: WaitUntil): Promise<Response> {
+  let parts: EdgeParts;
+  try {
+    parts = partsFor(env);
+  } catch (cause) {
+    const requestId = crypto.randomUUID();
+    // oxlint-disable-next-line no-console -- there is no Insight to record it
+    console.error(JSON.stringify({ event: "not-wired", requestId, cause: String(cause) }));
+    const response = problemResponse(EdgeError.from(cause), requestId);
+    response.headers.set("x-request-id", requestId);
+    return response;
+  }
+  return handle(request, parts, waitUntil);
+}
+
 /** The wired edge of these bindings. @throws where a binding is missing or wrong */
-export function partsFor(env: Env): EdgeParts {
+function partsFor(env: Env): EdgeParts {
   let parts = apps.get(env);
   if (parts === undefined) apps.set(env, (parts = wire(env, builtPolicy())));
   return parts;

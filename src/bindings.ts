@@ -36,6 +36,8 @@ export function readSettings(env: Env, blueprint: EdgeBlueprint): Settings {
       faults.push(`${name}: give one http or https URL a zone, comma-separated`);
     return sound;
   };
+  const storefront = zones("STOREFRONT_ORIGIN");
+  const archive = zones("ARCHIVE_ORIGIN");
   if (env.SENTINEL_MODE !== undefined && !/^(?:block|monitor)$/.test(env.SENTINEL_MODE)) {
     faults.push("SENTINEL_MODE: use block or monitor");
   }
@@ -44,8 +46,6 @@ export function readSettings(env: Env, blueprint: EdgeBlueprint): Settings {
   if ((env.ACCESS_TEAM === undefined) !== (env.ACCESS_AUD === undefined)) {
     faults.push("ACCESS_TEAM and ACCESS_AUD: set both or neither");
   }
-  const storefront = zones("STOREFRONT_ORIGIN");
-  const archive = zones("ARCHIVE_ORIGIN");
   if (faults.length > 0) throw new Error(`the Worker's bindings are wrong:\n${faults.join("\n")}`);
   const local = (env.LOCAL_AUTHORITIES ?? "").split(",").filter((authority) => authority !== "");
   const secure = blueprint.tls && env.LOCAL_SCHEME !== "plain";

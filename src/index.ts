@@ -1,5 +1,4 @@
-import { partsFor } from "./app.ts";
-import { handle } from "./edge.ts";
+import { answer } from "./app.ts";
 import type { Env } from "./env.ts";
 
 export { ControlObject } from "./control/index.ts";
@@ -7,5 +6,5 @@ export { InsightObject } from "./insight/index.ts";
 export { GateObject, RoomObject } from "./queue/index.ts";
 
 export default {
-  fetch: (request, env, ctx) => handle(request, partsFor(env), (work) => ctx.waitUntil(work)),
+  fetch: (request, env, ctx) => answer(request, env, (work) => ctx.waitUntil(work)),
 } satisfies ExportedHandler<Env>;

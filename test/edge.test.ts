@@ -1,0 +1,231 @@
+import { describe, expect, it } from "vitest";
+import { handle } from "../src/edge.ts";
+import type { RequestEvent } from "../src/insight/index.ts";
+import type { EdgeParts } from "../src/parts.ts";
+import { PASS, type Verdict } from "../src/sentinel/index.ts";
+
+const BLOCK: Verdict = {
+  ...PASS,
+  outcome: "block",
+  score: 5,
+  matches: [
+    {
+      rule: "r-1",
+      class: "sqli",
+      description: "",
+      severity: "critical",
+      tags: [],
+      score: 5,
+      uncounted: null,
+      where: "args:q",
+      excerpt: "",
+    },
+  ],
+};
+
+interface Scene {
+  readonly mode?: "block" | "monitor";
+  readonly verdict?: () => Verdict;
+  readonly answer?: () => Verdict;
+  readonly origin?: () => Promise<Response>;
+  readonly limited?: boolean;
+}
+
+/** The line with every module but the one under test replaced by the plainest thing that fits. */
+function line(scene: Scene): { parts: EdgeParts; events: RequestEvent[]; asked: string[] } {
+  const {
+    mode = "block",
+    verdict = () => PASS,
+    answer = () => PASS,
+    origin = () => Promise.resolve(new Response("page")),
+  } = scene;
+  const events: RequestEvent[] = [];
+  const asked: string[] = [];
+  const sentinel = {
+    version: "test",
+    bodyBytes: () => 1024,
+    inspectRequest: verdict,
+    rateKeys: () => [{ rule: "rate-1", binding: "RATE_5_60", key: "k", action: "block" }],
+    inspectResponse: () => ({ head: answer(), wantsBody: false, chunk: () => null }),
+  };
+  const parts = {
+    blueprint: { domain: "store.acme.com", tls: true, storefront: { name: "storefront" } },
+    authorities: new Set(["store.acme.com"]),
+    scheme: undefined,
+    redirectToHttps: true,
+    ownOrigins: [],
+    gateway: {
+      route: () => ({ kind: "storefront", class: "page", deadlineMs: 1000, tryMs: 1000 }),
+      forward: async (_route: unknown, request: Request) => {
+        asked.push(request.url);
+        return {
+          response: await origin(),
+          origin: { zone: "a", tries: 1, ms: 1, failures: [], ended: Promise.resolve("complete") },
+        };
+      },
+      finish: (response: Response) => new Response(response.body, response),
+    },
+    control: {
+      snapshot: () =>
+        Promise.resolve({
+          mode,
+          overrides: [],
+          rules: null,
+          purges: [],
+          rooms: {},
+          version: 1,
+          source: "control",
+        }),
+    },
+    fabric: {
+      authorize: () => Promise.resolve(null),
+      isAdminToken: (token: string) => Promise.resolve(token === "token"),
+    },
+    cache: {
+      serve: async (input: { request: Request }, fetchOrigin: (request: Request) => Promise<Response>) => ({
+        response: await fetchOrigin(input.request),
+        outcome: "pass",
+        className: "none",
+        reason: undefined,
+        fragments: false,
+        invalidated: [],
+      }),
+      compose: (page: unknown) => page,
+    },
+    queue: {
+      gate: () => Promise.resolve({ kind: "bypass", room: null, reason: "no-room" }),
+      finish: () => undefined,
+    },
+    insight: { record: (event: RequestEvent) => events.push(event), count: () => undefined },
+    sentinel: () => Promise.resolve(sentinel),
+    sentinelSettings: () => ({ rules: {}, paths: [] }),
+    takeFromLimit: () => Promise.resolve(scene.limited !== true),
+    purges: () => ({}),
+    operate: () => Promise.reject(new Error("not asked")),
+    now: () => 1_800_000_000_000,
+  } as unknown as EdgeParts;
+  return { parts, events, asked };
+}
+
+const get = (path: string, init?: RequestInit): Request => new Request(`https://store.acme.com${path}`, init);
+
+async function walk(
+  scene: Scene,
+  request = get("/a"),
+): Promise<{
+  status: number;
+  headers: Headers;
+  body: string;
+  event: RequestEvent | undefined;
+  asked: string[];
+}> {
+  const { parts, events, asked } = line(scene);
+  const response = await handle(request, parts, () => undefined);
+  const body = await response.text();
+  expect(events).toHaveLength(1);
+  return { status: response.status, headers: response.headers, body, event: events[0], asked };
+}
+
+const broken = (): never => {
+  throw new Error("engine broke on a secret value");
+};
+
+describe("a verdict", () => {
+  it("ends the request in block mode: a new 403, the origin never asked", async () => {
+    const { status, headers, event, asked } = await walk({ verdict: () => BLOCK });
+    expect([status, headers.get("cache-control"), asked]).toEqual([403, "no-store", []]);
+    expect(headers.get("x-request-id")).toBe(event?.requestId);
+    expect(event).toMatchObject({
+      status: 403,
+      sentinel: { outcome: "block", mode: "block", score: 5 },
+      error: { code: "blocked", source: "client" },
+    });
+  });
+
+  it("is only recorded in monitor mode", async () => {
+    const { status, body, event } = await walk({ mode: "monitor", verdict: () => BLOCK });
+    expect([status, body]).toEqual([200, "page"]);
+    expect(event).toMatchObject({
+      status: 200,
+      sentinel: { outcome: "block", mode: "monitor" },
+      error: null,
+    });
+  });
+
+  it("follows the mode of its path before the store's", async () => {
+    expect((await walk({ mode: "block", verdict: () => ({ ...BLOCK, mode: "monitor" }) })).status).toBe(200);
+    expect((await walk({ mode: "monitor", verdict: () => ({ ...BLOCK, mode: "block" }) })).status).toBe(403);
+  });
+
+  it("over an answer withholds it in block mode, and lets it pass in monitor mode, on record", async () => {
+    const withheld = await walk({
+      answer: () => BLOCK,
+      origin: () => Promise.resolve(new Response("ORA-00933 at line 1")),
+    });
+    expect(withheld.status).toBe(502);
+    expect(withheld.body).not.toContain("ORA-");
+    expect(withheld.event).toMatchObject({
+      error: { code: "response-withheld", source: "origin" },
+      sentinel: { outcome: "block" },
+    });
+    const passed = await walk({ mode: "monitor", answer: () => BLOCK });
+    expect([passed.status, passed.event?.sentinel?.outcome]).toEqual([200, "block"]);
+  });
+});
+
+describe("an exception in the engine", () => {
+  it("closes the request in block mode (500), says nothing of the cause to the client, and is counted", async () => {
+    const { status, body, event, asked } = await walk({ verdict: broken });
+    expect([status, asked]).toEqual([500, []]);
+    expect(body).not.toContain("secret");
+    expect(event).toMatchObject({ sentinel: { failed: true }, error: { code: "internal", source: "edge" } });
+    expect(event?.error?.cause).toContain("engine broke");
+  });
+
+  it("lets the request pass in monitor mode, and is counted", async () => {
+    const { status, event } = await walk({ mode: "monitor", verdict: broken });
+    expect([status, event?.sentinel?.failed]).toEqual([200, true]);
+  });
+
+  it("over an answer does the same", async () => {
+    expect((await walk({ answer: broken })).status).toBe(500);
+    const { status, event } = await walk({ mode: "monitor", answer: broken });
+    expect([status, event?.sentinel?.failed]).toEqual([200, true]);
+  });
+});
+
+describe("a rate rule whose limit is used up", () => {
+  it("is 429 with Retry-After in block mode, and passes in monitor mode", async () => {
+    const { status, headers } = await walk({ limited: true });
+    expect([status, headers.get("retry-after")]).toEqual([429, "60"]);
+    expect((await walk({ limited: true, mode: "monitor" })).status).toBe(200);
+  });
+});
+
+describe("the answer", () => {
+  it("to a bug anywhere is a 500 without details, recorded with them", async () => {
+    const { status, body, event } = await walk({
+      origin: () => Promise.reject(new TypeError("undefined is not a function")),
+    });
+    expect(status).toBe(500);
+    expect(body).not.toContain("undefined");
+    expect(event?.error?.cause).toContain("undefined is not a function");
+  });
+
+  it("tells X-Sentinel to the admin token only", async () => {
+    const told = await walk({ verdict: () => BLOCK }, get("/a", { headers: { "x-edge-debug": "token" } }));
+    expect(told.headers.get("x-sentinel")).toBe("verdict=block; score=5; mode=block; matched=r-1");
+    const untold = await walk({ verdict: () => BLOCK }, get("/a", { headers: { "x-edge-debug": "guess" } }));
+    expect(untold.headers.get("x-sentinel")).toBeNull();
+  });
+
+  it("to http is the https address of the canonical path", async () => {
+    const { status, headers } = await walk({}, new Request("http://store.acme.com/a//b?q=1"));
+    expect([status, headers.get("location")]).toEqual([308, "https://store.acme.com/a/b?q=1"]);
+  });
+
+  it("of the origin is asked for under the canonical address, without the debug header", async () => {
+    const { asked } = await walk({}, get("/x/..//a%2fb?q=1"));
+    expect(asked).toEqual(["https://store.acme.com/a/b?q=1"]);
+  });
+});
