@@ -198,9 +198,6 @@ const WORTH_READING =
 /** A number, and brackets that close what was opened around it. */
 const NUMBER_HEAD = /^(?:\+{0,2}[n#01v]|\)|\+w?\)|w\)|s\))/;
 
-/** A quote in front of which more text than this stands was hardly meant to close a string. */
-const PREFIX = 2_000;
-
 /**
  * The sign of SQL injection in a text, or null.
  *
@@ -221,7 +218,7 @@ export function detectSqli(value: string): string | null {
 
 function broken(value: string, quote: string, context: string): string | null {
   const at = value.indexOf(quote);
-  if (at < 0 || at > PREFIX || at === value.length - 1) return null;
+  if (at < 0 || at === value.length - 1) return null;
   const tokens = sqlTokens(value, at + 1);
   const short = at <= 12 && !/\s/.test(value.slice(0, at)) ? first(AFTER_SHORT_QUOTE, tokens) : null;
   const sign = short ?? first(AFTER_QUOTE, tokens) ?? first(ANYWHERE, tokens);
