@@ -27,7 +27,7 @@ const STEPS = 2_000_000;
 /** A shorter limit would make the expression miss what it is for. */
 const LEAST_LIMIT = 512;
 /** What proving one expression may take, in ms; the build waits for it once. */
-const PATIENCE = 2_000;
+const PATIENCE = 4_000;
 
 /** Classifies an expression and chooses its engine; refuses what no engine can run in bounded time. */
 export function vetExpression(source: string, flags: string, cache: ProofCache): VettedExpression | Refusal {

@@ -1,0 +1,147 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  compileSentinel,
+  explain,
+  formatExplanation,
+  parseRequestText,
+  type SentinelPackage,
+  scoreCorpus,
+} from "../../src/sentinel/compile/index.ts";
+
+let root = "";
+let pkg: SentinelPackage;
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), "explain-"));
+  mkdirSync(join(root, "sentinel"));
+  const text = `class: test
+rules:
+  - id: one
+    description: a rule for tests
+    variables: [args]
+    transform: [remove-whitespace]
+    operator: { rx: 'evil' }
+    conditions: [{ variables: [method], operator: { within: [GET, POST] } }]
+    hit: [GET /?q=evil]
+    miss: [GET /]
+`;
+  writeFileSync(join(root, "sentinel", "a.yaml"), text);
+  const { value } = compileSentinel(root, { proofs: join(root, "proofs.json") });
+  if (value === undefined) throw new Error("not compiled");
+  pkg = value;
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+describe("a request as people have it", () => {
+  test("a curl line, evidence untouched", () => {
+    const request =
+      parseRequestText(`curl 'https://shop.example/a/../b?q=%27#frag' -X PUT -H 'X-A: b c' --compressed -A "agent \\"x\\"" -b 'a=1' \\
+      --data-raw $'{"a":"it\\u0027s\\n"}' -H 'content-type: application/json'`);
+    expect(request).toMatchObject({ method: "PUT", target: "/a/../b?q=%27" });
+    const headers = new Map(request.headers.map(([name, value]) => [name.toLowerCase(), value]));
+    expect([
+      headers.get("x-a"),
+      headers.get("user-agent"),
+      headers.get("cookie"),
+      headers.get("content-type"),
+    ]).toEqual(["b c", 'agent "x"', "a=1", "application/json"]);
+    expect(text(request.body)).toBe('{"a":"it\'s\n"}');
+  });
+
+  test("curl's forms", () => {
+    const post = parseRequestText("curl https://shop.example -d a=1 --data-urlencode 'b=x y'");
+    expect([post.method, post.target, text(post.body)]).toEqual(["POST", "/", "a=1&b=x%20y"]);
+    const get = parseRequestText("curl -G 'https://shop.example/s' -d q=1");
+    expect([get.method, get.target, text(get.body)]).toEqual(["GET", "/s?q=1", ""]);
+  });
+
+  test("a HAR entry, and a whole log", () => {
+    const entry = {
+      request: {
+        method: "POST",
+        url: "https://shop.example/x?y",
+        headers: [
+          { name: ":authority", value: "shop.example" },
+          { name: "X-A", value: "b" },
+        ],
+        postData: { text: "body" },
+      },
+    };
+    for (const har of [entry, entry.request, { log: { entries: [entry] } }]) {
+      const request = parseRequestText(JSON.stringify(har));
+      expect([request.method, request.target, text(request.body)]).toEqual(["POST", "/x?y", "body"]);
+      expect(request.headers).toContainEqual(["X-A", "b"]);
+    }
+  });
+
+  test("raw", () => {
+    const request = parseRequestText("POST /x?a b HTTP/1.0\r\nHost: h\r\n\r\nbody\r\n\r\nmore");
+    expect([request.method, request.target, request.protocol, text(request.body)]).toEqual([
+      "POST",
+      "/x?a b",
+      "HTTP/1.0",
+      "body\r\n\r\nmore",
+    ]);
+  });
+
+  test.each(["", "hello", "{}", "curl -X POST"])("%j is none", (input) =>
+    expect(() => parseRequestText(input)).toThrow(),
+  );
+});
+
+describe("an explanation", () => {
+  test("shows each value, its forms, the transformations and what was found", async () => {
+    const lines = formatExplanation(
+      await explain(pkg, parseRequestText("GET /?q=e%2520v+il&r=fine")),
+      pkg,
+      false,
+    );
+    expect(lines.join("\n"))
+      .toBe(`block: score 5 of 5, 1 rules matched, work ${/work (\d+)/.exec(lines[0] ?? "")?.[1] ?? ""}
+
+values
+  method  "GET"
+  args.query:q  "e%20v il"
+    peeled 1  "e v il"
+  args.query:r  "fine"
+
+one  critical 5: a rule for tests
+  asks  rx evil
+    args.query:q, peeled 1
+      value                "e v il"
+      remove-whitespace    "evil"
+      ->                   found "evil"
+  and  within GET, POST
+    method, as parsed
+      value                "GET"
+      ->                   found "GET"`);
+  });
+
+  test("of one rule says why it did not match", async () => {
+    const explanation = await explain(pkg, parseRequestText("GET /?q=fine"), { only: "one" });
+    const lines = formatExplanation(explanation, pkg, true).join("\n");
+    expect(lines).toContain("one  did not match");
+    expect(lines).toContain("no (none of its literals occurs)");
+  });
+});
+
+test("a corpus is scored by set, with the rules to blame", async () => {
+  const line = (set: string, path: string, wanted: string): string =>
+    JSON.stringify({ id: path, set, method: "GET", path, headers: [], body_b64: "", expect: wanted });
+  const { sets, lines } = await scoreCorpus(pkg, [
+    line("bad", "/?q=evil", "block"),
+    line("bad", "/?q=fine", "block"),
+    line("good", "/?q=evil", "pass"),
+    "",
+  ]);
+  expect(lines).toBe(3);
+  expect(sets.map(({ set, total, correct, blame }) => [set, total, correct, ...blame])).toEqual([
+    ["bad", 2, 1],
+    ["good", 1, 0, ["one", 1]],
+  ]);
+  await expect(scoreCorpus(pkg, ['{"id":1}'])).rejects.toThrow();
+});

@@ -1,0 +1,108 @@
+import { RegExpParser } from "@eslint-community/regexpp";
+import fc from "fast-check";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { vetExpression } from "../../src/sentinel/compile/expressions.ts";
+import { requiredLiterals } from "../../src/sentinel/compile/literals.ts";
+import { proofCache } from "../../src/sentinel/compile/proofs.ts";
+import { measureSteps } from "../../src/sentinel/compile/steps.ts";
+
+const parser = new RegExpParser();
+const literals = (source: string): readonly string[] | null =>
+  requiredLiterals(parser.parsePattern(source), true);
+
+describe("literals of an expression", () => {
+  test.each([
+    ["union\\s{1,9}select", ["select"]],
+    ["(?:foo|barn)x", ["foox", "barnx"]],
+    ["a?bc", ["abc", "bc"]],
+    ["[ab]cd", ["acd", "bcd"]],
+    ["ab{2}c", ["abbc"]],
+    ["(?:ab)+", ["ab"]],
+    ["x|", null],
+    [".*", null],
+    ["\\d{3}", null],
+    ["\\bWORD\\b", ["word"]],
+    ["(?=ab)c", ["c"]],
+    ["\xe9abc", ["abc"]],
+    ["a[^x]b{0,3}cd", ["cd"]],
+  ])("%s", (source, expected) => {
+    const found = literals(source);
+    expect(found === null ? null : found.toSorted()).toEqual(expected === null ? null : expected.toSorted());
+  });
+
+  test("whatever matches contains one of them", () => {
+    const atom = fc.constantFrom(
+      "a",
+      "b",
+      "cd",
+      "[ab]",
+      "[^a]",
+      ".",
+      "\\d",
+      "\\s",
+      "(?:ab|c)",
+      "(?:x|yz|)",
+      "\\bq",
+      "\\.",
+      "(?!z)w",
+    );
+    const quantifier = fc.constantFrom("", "", "", "?", "{2}", "{0,2}", "+", "*", "{1,3}?");
+    const sequence = fc
+      .array(fc.tuple(atom, quantifier), { minLength: 1, maxLength: 5 })
+      .map((parts) =>
+        parts
+          .map(
+            (pair) => (pair[0].length > 1 && !/^[[(\\]/.test(pair[0]) ? `(?:${pair[0]})` : pair[0]) + pair[1],
+          )
+          .join(""),
+      );
+    const expression = fc.array(sequence, { minLength: 1, maxLength: 3 }).map((parts) => parts.join("|"));
+    const text = fc.string({
+      unit: fc.constantFrom("a", "B", "c", "d", "x", "y", "z", "q", "w", ".", " ", "1"),
+      maxLength: 12,
+    });
+    let matches = 0;
+    fc.assert(
+      fc.property(expression, text, (source, value) => {
+        const found = literals(source);
+        if (found === null || !new RegExp(source, "is").test(value)) return;
+        matches++;
+        expect(found.some((literal) => value.toLowerCase().includes(literal))).toBe(true);
+      }),
+      { numRuns: 6000 },
+    );
+    expect(matches).toBeGreaterThan(200);
+  });
+});
+
+describe("vetting", () => {
+  const cache = proofCache(join(mkdtempSync(join(tmpdir(), "proofs-")), "proofs.json"));
+  const engine = (source: string): string => {
+    const vetted = vetExpression(source, "is", cache);
+    return "message" in vetted ? "refused" : vetted.expression.engine;
+  };
+
+  test.each([
+    ["bounded and cheap", "union\\s{1,20}select", "native"],
+    ["proven linear", "union\\s+select", "native"],
+    ["quadratic", "\\s+$", "re2"],
+    ["bounded and dear", "(?:a{0,40}){0,20}b", "re2"],
+    ["exponential", "(a+)+$", "re2"],
+    ["exponential with lookaround", "(?=a)(a+)+$", "refused"],
+    ["quadratic with lookbehind", "(?<!x)a+b", "native or short or refused"],
+    ["a back-reference", "(a|b)\\1", "native or short or refused"],
+    ["no expression", "(", "refused"],
+  ])("%s: %s", (_what, source, expected) => {
+    expect(expected.split(" or ")).toContain(engine(source));
+  });
+
+  test("steps are counted the same way every time, and grow with what is nested", () => {
+    const steps = (source: string): number => measureSteps(parser.parsePattern(source), true).stepsPerChar;
+    expect(steps("abc")).toBeLessThanOrEqual(4);
+    expect(steps("a.{0,40}b.{0,40}c")).toBeGreaterThan(200);
+    expect(steps("x\\w{0,9}y")).toBe(steps("x\\w{0,9}y"));
+  });
+});

@@ -1,0 +1,146 @@
+import { build } from "esbuild";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { RunningEdge } from "../../src/cli/serve.ts";
+import { createSentinel, type InspectionRequest, NO_OVERRIDES } from "../../src/sentinel/index.ts";
+import { ADMIN_TOKEN, sendRaw, serve, startOrigin, type TestOrigin } from "../support/node/edge.ts";
+import { bodyRequest, formRequest, randomizer, shipped, shuffledTokens } from "./shipped.ts";
+
+const { pkg, examples } = shipped();
+const REQUESTS = 1_000;
+
+/** The examples beside the rules, then shuffled tokens in every kind of body. */
+function requests(): InspectionRequest[] {
+  const random = randomizer(7);
+  const made = examples.slice(0, REQUESTS / 2);
+  while (made.length < REQUESTS) {
+    const text = shuffledTokens(8 + random(120), random, random(2) === 0 ? " " : "");
+    const kind = random(4);
+    if (kind === 0)
+      made.push({
+        ...formRequest(""),
+        method: "GET",
+        target: `/s?q=${encodeURIComponent(text)}`,
+        headers: [["host", "store.acme.com"]],
+        body: new Uint8Array(),
+      });
+    else if (kind === 1) made.push(formRequest(text));
+    else if (kind === 2) made.push(bodyRequest("application/json", JSON.stringify({ a: [text] })));
+    else made.push(bodyRequest("text/xml", `<a>${text}</a>`));
+  }
+  return made;
+}
+
+async function verdict(request: InspectionRequest) {
+  return createSentinel(pkg).inspectRequest(request, NO_OVERRIDES, 0);
+}
+
+describe("the same verdict everywhere", () => {
+  let workerd: Miniflare;
+  beforeAll(async () => {
+    const bundle = await build({
+      entryPoints: ["test/sentinel/parity-worker.ts"],
+      bundle: true,
+      format: "esm",
+      write: false,
+      target: "es2024",
+    });
+    workerd = new Miniflare(
+      convertV4MiniflareOptions({
+        modules: true,
+        script: bundle.outputFiles[0]?.text ?? "",
+        compatibilityDate: "2026-11-01",
+      }),
+    );
+  });
+  afterAll(() => workerd.dispose());
+
+  test("in Node and in workerd", async () => {
+    const sentinel = createSentinel(pkg);
+    const jobs = requests();
+    const expected: unknown[] = [];
+    for (const request of jobs) {
+      const found = await sentinel.inspectRequest(request, NO_OVERRIDES, 0);
+      expected.push([
+        found.outcome,
+        found.score,
+        found.budget,
+        ...found.matches.map(({ rule, where }) => `${rule} ${where}`),
+      ]);
+    }
+    const body = JSON.stringify({
+      pkg,
+      requests: jobs.map((request) => ({ ...request, body: [...request.body] })),
+    });
+    const answer = await workerd.dispatchFetch("http://edge/", { method: "POST", body });
+    expect(await answer.json()).toEqual(expected);
+    expect(expected).toHaveLength(REQUESTS);
+    expect(expected.filter((entry) => JSON.stringify(entry).startsWith('["block"')).length).toBeGreaterThan(
+      200,
+    );
+  }, 60_000);
+});
+
+describe("the same verdict over HTTP", () => {
+  let origin: TestOrigin;
+  let edge: RunningEdge;
+  beforeAll(async () => {
+    origin = await startOrigin((_request, response) => response.end("ok"));
+    edge = await serve({ STOREFRONT_ORIGIN: origin.url, ARCHIVE_ORIGIN: origin.url });
+  });
+  afterAll(async () => {
+    await edge.close();
+    await origin.close();
+  });
+
+  test("for what HTTP can carry", async () => {
+    const host = new URL(edge.url).host;
+    const jobs = requests()
+      .filter((_request, index) => index % 5 === 0)
+      .filter(carried);
+    let compared = 0;
+    for (const request of jobs) {
+      const headers = request.headers.filter(([name]) => name.toLowerCase() !== "host");
+      const sent = { ...request, headers: [["host", host] as const, ...headers] };
+      const header = await debugHeader(edge.url, sent);
+      if (header === undefined) continue;
+      const found = await verdict(sent);
+      const matched = found.matches.map(({ rule }) => rule).join(",");
+      expect(header, JSON.stringify([request.method, request.target])).toMatch(
+        new RegExp(`^verdict=${found.outcome}; score=${found.score}; mode=block; matched=`),
+      );
+      expect(header.split("matched=")[1] ?? "").toBe(matched);
+      compared++;
+    }
+    expect(compared).toBeGreaterThan(100);
+  }, 120_000);
+});
+
+/** What neither the client nor workerd refuses before the edge sees it. */
+function carried({ method, target, headers }: InspectionRequest): boolean {
+  const length = headers.some(([name]) =>
+    /^(?:content-length|transfer-encoding|content-encoding|connection|expect|upgrade)$/i.test(name),
+  );
+  return (
+    /^(?:GET|POST|PUT|DELETE|PATCH)$/.test(method) &&
+    /^\/[!-;=?-~]*$/.test(target) &&
+    !length &&
+    headers.every(([, value]) => /^[\x20-\x7e]*$/.test(value))
+  );
+}
+
+/** Undefined where no answer of the line carries one (a redirect, another host, a rate limit). */
+async function debugHeader(
+  url: string,
+  { method, target, headers, body }: InspectionRequest,
+): Promise<string | undefined> {
+  const lines = [
+    ...headers,
+    ["x-edge-debug", ADMIN_TOKEN],
+    ["connection", "close"],
+    ...(body.length > 0 ? [["content-length", String(body.length)]] : []),
+  ];
+  const head = `${method} ${target} HTTP/1.1\r\n${lines.map((pair) => pair.join(": ")).join("\r\n")}\r\n\r\n`;
+  const answer = await sendRaw(url, Buffer.concat([Buffer.from(head, "latin1"), body]));
+  return /^x-sentinel: (verdict=(?!none).*)$/im.exec(answer)?.[1]?.trim();
+}
