@@ -34,7 +34,7 @@ export function firingOf(statuses: readonly ObjectiveStatus[]): Firing[] {
     if (alert === null) return [];
     const summary =
       `${objective} of ${group} (${target * 100}%) burns its budget ` +
-      `${burn["1h"].toFixed(1)}x over 1 h, ${burn["6h"].toFixed(1)}x over 6 h; ${(budgetLeft * 100).toFixed(0)}% left`;
+      `${burn["1h"].toFixed(1)}x over 1 h, ${burn["6h"].toFixed(1)}x over 6 h; ${Math.max(budgetLeft * 100, 0).toFixed(0)}% of 30 days' budget left`;
     return [{ key: `${objective}/${group}`, severity: alert, summary }];
   });
 }

@@ -89,7 +89,7 @@ function redactMatches(sentinel: SentinelRecord): SentinelRecord {
   const matches = sentinel.matches.map((match) => ({
     ...match,
     where: redactText(match.where),
-    excerpt: redactText(match.excerpt ?? ""),
+    ...(match.excerpt === undefined ? {} : { excerpt: redactText(match.excerpt) }),
   }));
   return { ...sentinel, matches };
 }

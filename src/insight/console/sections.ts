@@ -75,7 +75,7 @@ export function objectivesSection(
             optimum="1"
             value="${Math.max(status.budgetLeft, 0)}"
           ></meter>
-          ${percent(status.budgetLeft, 0)}
+          ${status.budgetLeft < 0 ? "overspent" : percent(status.budgetLeft, 0)}
         </td>
       </tr>`,
   );
