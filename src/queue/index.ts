@@ -127,6 +127,8 @@ export interface RoomStatus {
     readonly waiting: number;
     readonly admittedLastMinute: number;
     readonly active: number;
+    /** Calls a second of the busiest gate and of the room object. */
+    readonly objectCalls: { readonly gate: number; readonly room: number };
     readonly arrivingPerMinute: number;
     /** Wait of somebody who comes now, seconds. */
     readonly waitSeconds: number;
@@ -298,6 +300,7 @@ function liveOf(snapshot: RoomSnapshot): RoomStatus["live"] {
     waiting: snapshot.waiting,
     admittedLastMinute: snapshot.admittedLastMinute,
     active: snapshot.active,
+    objectCalls: snapshot.load,
     arrivingPerMinute: Math.round(snapshot.arriving * 60),
     waitSeconds: Math.round(snapshot.waiting / snapshot.perSecond),
     commitment: snapshot.commitment,

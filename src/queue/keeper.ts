@@ -29,6 +29,8 @@ export interface GateReport {
   readonly deltas: readonly Delta[];
   /** Batches that isolates sent. */
   readonly batches: number;
+  /** Visitors who asked. */
+  readonly asks: number;
   readonly admitted: number;
   /** Tokens the gate could have given. */
   readonly possible: number;
@@ -51,6 +53,7 @@ export class GateKeeper {
   #bucket: Bucket;
   #deltas: Delta[] = [];
   #batches = 0;
+  #asks = 0;
   #admitted = 0;
   #reportedAt: number;
   /** Expiry by pass; kept only where the room caps them. */
@@ -76,6 +79,7 @@ export class GateKeeper {
 
   /** Decides about one visitor; an admission takes its token here, before anybody hears of it. */
   decide(ask: Ask, now: number): Decision {
+    this.#asks += 1;
     this.#bucket = refill(this.#bucket, this.#share, now);
     const enough = Math.max(1, Math.floor(this.#share.burst / KEPT_PART));
     const { expected: kept, all } = this.#line.before(ask.key, ask.id, now, enough);
@@ -133,12 +137,14 @@ export class GateKeeper {
       gate: this.#index,
       deltas: this.#deltas,
       batches: this.#batches,
+      asks: this.#asks,
       admitted: this.#admitted,
       possible: this.#shutUntil(now) > now ? this.#admitted : seconds * this.#share.perSecond,
       active: this.#activeAt(now),
     };
     this.#deltas = [];
     this.#batches = 0;
+    this.#asks = 0;
     this.#admitted = 0;
     this.#reportedAt = Math.max(now, this.#reportedAt);
     return report;

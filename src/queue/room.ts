@@ -27,6 +27,8 @@ export interface RoomSnapshot {
   readonly leaving: number;
   readonly active: number;
   readonly admittedLastMinute: number;
+  /** Calls of objects a second lately: of the busiest gate, and of the room object. */
+  readonly load: { readonly gate: number; readonly room: number };
   /** How often an isolate should report, ms. */
   readonly reportEveryMs: number;
   /** SHA-256 of the seed of the current event's draw; the seed itself from the start on. */
@@ -47,6 +49,7 @@ const COMPUTE_EVERY_MS = 200;
 const SPANS_PER_MS = 50;
 const REPORTS_PER_GATE = 120;
 const TABLE_POINTS = 100;
+const LOAD_MS = 2000;
 const OPEN: Watermark = { key: null, slope: 1, at: 0 };
 
 export class Room {
@@ -59,6 +62,8 @@ export class Room {
   #computedAt = 0;
   #spans: readonly Span[] = [];
   readonly #active = new Map<number, number>();
+  /** Calls by second and object, of the last seconds. */
+  readonly #calls = new Map<string, number>();
   /** Admissions by second, of the last minute. */
   readonly #admissions = new Map<number, number>();
   #tally = { at: 0, admitted: 0, possible: 0, batches: 0, left: 0, waiting: 0 };
@@ -98,6 +103,8 @@ export class Room {
   /** A gate's news. */
   hear(report: GateReport, now: number): void {
     this.#histogram.add(report.deltas, now);
+    this.#called(`gate ${report.gate}`, report.batches + report.asks, now);
+    this.#called("room", 1, now);
     this.#active.set(report.gate, report.active);
     const second = Math.floor(now / 1000);
     this.#admissions.set(second, (this.#admissions.get(second) ?? 0) + report.admitted);
@@ -110,6 +117,7 @@ export class Room {
     draw: { readonly commitment: string | null; readonly seed: string | null },
     now: number,
   ): RoomSnapshot {
+    this.#called("room", 1, now);
     const pause = Math.max(COMPUTE_EVERY_MS, this.#spans.length / SPANS_PER_MS);
     if (now - this.#computedAt >= pause) this.#compute(now);
     const config = this.#config;
@@ -127,6 +135,7 @@ export class Room {
       leaving: this.#rates.leaving,
       active: [...this.#active.values()].reduce((sum, active) => sum + active, 0),
       admittedLastMinute: this.#admittedLastMinute(now),
+      load: this.#load(now),
       reportEveryMs: this.#reportEveryMs,
       commitment: draw.commitment,
       seed: started ? draw.seed : null,
@@ -191,6 +200,24 @@ export class Room {
       Math.max(250, this.#reportEveryMs * Math.min(1.2, Math.max(0.9, Math.sqrt(load)))),
     );
     this.#tally = { at: now, admitted: 0, possible: 0, batches: 0, left: leftNow, waiting: waitingNow };
+  }
+
+  #called(object: string, calls: number, now: number): void {
+    const slot = `${Math.floor(now / LOAD_MS)}/${object}`;
+    this.#calls.set(slot, (this.#calls.get(slot) ?? 0) + calls);
+  }
+
+  /** Of the last whole slot. */
+  #load(now: number): RoomSnapshot["load"] {
+    const last = Math.floor(now / LOAD_MS) - 1;
+    const load = { gate: 0, room: 0 };
+    for (const [slot, calls] of this.#calls) {
+      const at = Number.parseInt(slot, 10);
+      if (at < last) this.#calls.delete(slot);
+      const kind = slot.endsWith("/room") ? "room" : "gate";
+      if (at === last) load[kind] = Math.max(load[kind], (calls * 1000) / LOAD_MS);
+    }
+    return load;
   }
 
   #admittedLastMinute(now: number): number {

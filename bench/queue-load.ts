@@ -1,0 +1,363 @@
+/**
+ * The waiting room on real workerd: many virtual visitors against `npm run serve`,
+ * which is killed and started again in the middle. Reports the most admissions in
+ * any 60 s, the order, latencies and calls of objects. 127.0.0.1 only.
+ *
+ *   node bench/queue-load.ts [--visitors 50000] [--seconds 100] [--rate 24000/min] [--no-restart]
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { Agent, createServer, request as send, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { ROOT } from "../src/cli/project.ts";
+
+const TOKEN = "queue-load-admin-token";
+const GIVE_UP_MS = 175_000;
+
+interface Visitor {
+  cookies: Map<string, string>;
+  readonly arrivesAt: number;
+  issuedAt: number;
+  admittedAt: number;
+  pollMs: number;
+  losses: number;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly room: string | null;
+  readonly setCookies: readonly string[];
+  readonly retryAfter: number;
+  readonly body: string;
+}
+
+const agent = new Agent({ keepAlive: true, maxSockets: 128, scheduling: "lifo" });
+let port = 0;
+
+function get(path: string, headers: Record<string, string>): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const call = send({ host: "127.0.0.1", port, path, agent, headers, timeout: 15_000 }, (response) => {
+      let body = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => (body += chunk));
+      response.once("error", reject);
+      response.once("end", () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          room: String(response.headers["x-waiting-room"] ?? "") || null,
+          setCookies: response.headers["set-cookie"] ?? [],
+          retryAfter: Number(response.headers["retry-after"] ?? 0),
+          body,
+        }),
+      );
+    });
+    call.once("timeout", () => call.destroy(new Error("timeout")));
+    call.once("error", reject);
+    call.end();
+  });
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+class LoadTest {
+  readonly visitors: Visitor[] = [];
+  readonly latencies: number[] = [];
+  requests = 0;
+  failures = 0;
+  reached = 0;
+  lostPlaces = 0;
+  down = false;
+  readonly #begun = performance.now();
+  readonly #epoch = Date.now();
+
+  /** ms since the epoch, monotonic. */
+  now(): number {
+    return this.#epoch + performance.now() - this.#begun;
+  }
+
+  /** One visitor: the page first, then polls as its script makes them, then the store. */
+  async visit(visitor: Visitor): Promise<void> {
+    this.visitors.push(visitor);
+    for (let first = true; this.now() - this.#epoch < GIVE_UP_MS;) {
+      const answer = await this.#ask(visitor, first);
+      if (answer === null) {
+        await sleep(500 + Math.random() * 1500);
+        continue;
+      }
+      for (const line of answer.setCookies) this.#keep(visitor, line);
+      if (answer.room === "admitted") {
+        visitor.admittedAt = this.now();
+        if (answer.body === "the sale") this.reached += 1;
+        else await this.#enter(visitor);
+        return;
+      }
+      if (answer.room === "queued") {
+        const json = first ? null : this.#json(answer.body);
+        if (json !== null && json["lostPlace"] !== null) this.lostPlaces += 1;
+        visitor.pollMs = json === null ? answer.retryAfter * 1000 : Number(json["nextPollMs"]);
+        first = false;
+      }
+      await sleep(Math.max(300, visitor.pollMs));
+    }
+  }
+
+  async #enter(visitor: Visitor): Promise<void> {
+    for (let attempt = 0; attempt < 40; attempt++) {
+      const answer = await this.#ask(visitor, true);
+      if (answer?.body === "the sale") {
+        this.reached += 1;
+        return;
+      }
+      await sleep(1000);
+    }
+  }
+
+  async #ask(visitor: Visitor, page: boolean): Promise<Answer | null> {
+    const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+    const begun = performance.now();
+    this.requests += 1;
+    try {
+      const answer = await get("/sale", {
+        host: `127.0.0.1:${port}`,
+        "user-agent":
+          "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0 Safari/537.36",
+        "accept-language": "en",
+        accept: page ? "text/html" : "application/json",
+        ...(page ? {} : { "x-waiting-room-poll": "1" }),
+        ...(cookie === "" ? {} : { cookie }),
+      });
+      if (!this.down) this.latencies.push(performance.now() - begun);
+      if (answer.status < 500) return answer;
+    } catch {
+      // Counted below; the visitor tries again, as a page does.
+    }
+    this.failures += 1;
+    return null;
+  }
+
+  #keep(visitor: Visitor, line: string): void {
+    const [pair = ""] = line.split(";");
+    const equals = pair.indexOf("=");
+    const name = pair.slice(0, equals);
+    const value = pair.slice(equals + 1);
+    if (value === "") visitor.cookies.delete(name);
+    else visitor.cookies.set(name, value);
+    if (name.startsWith("ticket") && value !== "" && visitor.issuedAt === 0) {
+      visitor.issuedAt = Number.parseInt(value.split(".")[4] ?? "0", 36);
+    }
+  }
+
+  #json(body: string): Record<string, unknown> | null {
+    try {
+      const value: Record<string, unknown> = JSON.parse(body);
+      return value;
+    } catch {
+      return null;
+    }
+  }
+}
+
+function quantile(values: readonly number[], q: number): number {
+  const sorted = Float64Array.from(values).toSorted();
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
+}
+
+function mostWithin(times: readonly number[], ms: number): number {
+  let most = 0;
+  let first = 0;
+  for (const [last, time] of times.entries()) {
+    while (time - (times[first] ?? time) > ms) first += 1;
+    most = Math.max(most, last - first + 1);
+  }
+  return most;
+}
+
+function originServer(): Promise<{ server: Server; url: string }> {
+  const server = createServer((request, response) => {
+    request.resume();
+    response
+      .writeHead(200, { "content-type": "text/html", "cache-control": "private, no-store" })
+      .end("the sale");
+  });
+  return new Promise((resolve) => {
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      const origin = typeof address === "object" && address !== null ? address.port : 0;
+      resolve({ server, url: `http://127.0.0.1:${origin}` });
+    });
+  });
+}
+
+/** Starts `serve` in a process group of its own; resolves when it is ready. */
+function serve(environment: Record<string, string>): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [join(ROOT, "src/cli/main.ts"), "serve"], {
+    cwd: ROOT,
+    env: { ...process.env, ...environment },
+    detached: true,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  return new Promise((resolve, reject) => {
+    child.once("exit", (code) => reject(new Error(`serve ended with ${code}`)));
+    child.stdout.setEncoding("utf8");
+    child.stdout.on("data", (text: string) => {
+      const ready = /ready http:\/\/127\.0\.0\.1:(\d+)/.exec(text);
+      if (ready === null) return;
+      port = Number(ready[1]);
+      child.removeAllListeners("exit");
+      resolve(child);
+    });
+  });
+}
+
+/** The whole group at once, as a machine that loses power. */
+function kill(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    child.once("exit", () => resolve());
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  });
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      visitors: { type: "string", default: "50000" },
+      seconds: { type: "string", default: "100" },
+      rate: { type: "string", default: "24000/min" },
+      "no-restart": { type: "boolean" },
+    },
+  });
+  const count = Number(values.visitors);
+  const arriveMs = Number(values.seconds) * 1000;
+  const perMinute = Number.parseInt(values.rate, 10) * (values.rate.endsWith("/s") ? 60 : 1);
+  const folder = mkdtempSync(join(tmpdir(), "queue-load-"));
+  const rules = join(folder, "rules");
+  cpSync(join(ROOT, "rules"), rules, { recursive: true });
+  const yaml = readFileSync(join(rules, "queue.yaml"), "utf8")
+    .replace(/rate: .*/, `rate: ${values.rate}`)
+    .replace(/tickets_per_address: .*/, "tickets_per_address: 1000000000");
+  writeFileSync(join(rules, "queue.yaml"), yaml);
+  const origin = await originServer();
+  const environment = {
+    PORT: "0",
+    RULES_DIR: rules,
+    PERSIST: join(folder, "state"),
+    ADMIN_TOKEN: TOKEN,
+    STOREFRONT_ORIGIN: origin.url,
+    ARCHIVE_ORIGIN: origin.url,
+  };
+  let edge = await serve(environment);
+  const test = new LoadTest();
+  const begun = performance.now();
+  const calls = { gate: 0, room: 0, waiting: 0 };
+  const watch = setInterval(() => void look(test, calls), 2000);
+  try {
+    const visits: Promise<void>[] = [];
+    const restart = values["no-restart"]
+      ? Promise.resolve(0)
+      : sleep(arriveMs * 0.55).then(async () => {
+          test.down = true;
+          const stopped = performance.now();
+          await kill(edge);
+          edge = await serve({ ...environment, PORT: String(port) });
+          test.down = false;
+          return performance.now() - stopped;
+        });
+    while (visits.length < count) {
+      const due = Math.min(count, Math.floor(((performance.now() - begun) / arriveMs) * count));
+      while (visits.length < due) {
+        const now = test.now();
+        visits.push(
+          test.visit({
+            cookies: new Map(),
+            arrivesAt: now,
+            issuedAt: 0,
+            admittedAt: 0,
+            pollMs: 3000,
+            losses: 0,
+          }),
+        );
+      }
+      await sleep(20);
+    }
+    await Promise.all(visits);
+    report(test, { perMinute, seconds: (performance.now() - begun) / 1000, outageMs: await restart, calls });
+  } finally {
+    clearInterval(watch);
+    await kill(edge);
+    origin.server.closeAllConnections();
+    origin.server.close();
+    agent.destroy();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What the room itself says: calls of its objects, people waiting. */
+async function look(test: LoadTest, calls: { gate: number; room: number; waiting: number }): Promise<void> {
+  if (test.down) return;
+  try {
+    const answer = await get("/_edge/api/rooms", {
+      host: `127.0.0.1:${port}`,
+      authorization: `Bearer ${TOKEN}`,
+    });
+    const numbers = (name: string): number =>
+      Number(new RegExp(`"${name}":([\\d.]+)`).exec(answer.body)?.[1] ?? 0);
+    const objects = /"objectCalls":\{"gate":([\d.]+),"room":([\d.]+)\}/.exec(answer.body);
+    calls.gate = Math.max(calls.gate, Number(objects?.[1] ?? 0));
+    calls.room = Math.max(calls.room, Number(objects?.[2] ?? 0));
+    calls.waiting = Math.max(calls.waiting, numbers("waiting"));
+  } catch {
+    // Looked at again in two seconds.
+  }
+}
+
+function report(
+  test: LoadTest,
+  run: {
+    perMinute: number;
+    seconds: number;
+    outageMs: number;
+    calls: { gate: number; room: number; waiting: number };
+  },
+): void {
+  const admitted = test.visitors.filter(({ admittedAt }) => admittedAt > 0);
+  const times = admitted.map(({ admittedAt }) => admittedAt).toSorted((a, b) => a - b);
+  const peak = mostWithin(times, 60_000);
+  const pairs = 300_000;
+  let inverted = 0;
+  const pick = (): Visitor | undefined => admitted[Math.floor(Math.random() * admitted.length)];
+  const place = (visitor: Visitor): number => visitor.issuedAt || visitor.arrivesAt;
+  for (let pair = 0; pair < pairs; pair++) {
+    const [a, b] = [pick(), pick()];
+    if (a === undefined || b === undefined) continue;
+    if ((place(a) - place(b)) * (a.admittedAt - b.admittedAt) < 0) inverted += 1;
+  }
+  const rows: [string, string | number][] = [
+    ["visitors", test.visitors.length],
+    ["admitted", admitted.length],
+    ["reached the storefront", test.reached],
+    ["places lost", test.lostPlaces],
+    ["run, s", run.seconds.toFixed(1)],
+    ["outage, s", (run.outageMs / 1000).toFixed(1)],
+    ["N, most in any 60 s", run.perMinute],
+    ["most admitted in any 60 s", `${peak} (${((100 * peak) / run.perMinute).toFixed(2)}% of N)`],
+    ["pairs out of order", `${((100 * inverted) / pairs).toFixed(3)}%`],
+    ["most people waiting at once", run.calls.waiting],
+    ["requests", `${test.requests} (${Math.round(test.requests / run.seconds)}/s)`],
+    ["failed requests (outage included)", test.failures],
+    [
+      "latency p50 / p95 / p99, ms",
+      [0.5, 0.95, 0.99].map((q) => quantile(test.latencies, q).toFixed(1)).join(" / "),
+    ],
+    ["calls of the busiest gate, of the room, a second", `${run.calls.gate} / ${run.calls.room}`],
+  ];
+  for (const [name, value] of rows) process.stdout.write(`${name.padEnd(50)} ${value}\n`);
+  const kept = peak <= run.perMinute && test.reached === admitted.length && test.lostPlaces === 0;
+  process.stdout.write(
+    kept ? "the cap held, every admitted visitor is in the store, no place was lost\n" : "NOT KEPT\n",
+  );
+  if (!kept) process.exitCode = 1;
+}
+
+await main();
