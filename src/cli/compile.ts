@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
+import { unstable_readConfig } from "wrangler";
+import { z } from "zod";
 import { type Fault, FaultList, readBlueprint } from "../authoring/index.ts";
 import { compileCache } from "../cache/compile/index.ts";
 import { compileRoutes } from "../gateway/compile/index.ts";
 import type { Policy } from "../policy.ts";
 import { compileQueue } from "../queue/compile/index.ts";
 import { compileSentinel } from "../sentinel/compile/index.ts";
-import { GENERATED, type PolicySources, policySources } from "./project.ts";
+import { GENERATED, ROOT, type PolicySources, policySources } from "./project.ts";
 
 /**
  * Compiles all policy files into the one value the Worker hydrates.
@@ -21,7 +23,8 @@ export async function compilePolicy(sources: PolicySources): Promise<Policy> {
   const cache = compileCache(sources.rulesDir);
   const queue = compileQueue(sources.rulesDir);
   const sentinel = compileSentinel(sources.rulesDir);
-  const faults = [blueprint, routes, cache, queue, sentinel].flatMap((part) => part.faults);
+  const limits = limitFaults(sentinel.value?.rates ?? [], sources.rulesDir);
+  const faults = [...[blueprint, routes, cache, queue, sentinel].flatMap((part) => part.faults), ...limits];
   if (
     faults.length > 0 ||
     blueprint.value === undefined ||
@@ -41,6 +44,28 @@ export async function compilePolicy(sources: PolicySources): Promise<Policy> {
   };
   const version = createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
   return { version, ...parts };
+}
+
+const limitsSchema = z.object({ ratelimits: z.array(z.object({ name: z.string() })).optional() });
+
+/** A rate rule can only name a limit that wrangler.toml binds. */
+function limitFaults(
+  rates: readonly { readonly id: string; readonly limit: string }[],
+  rulesDir: string,
+): Fault[] {
+  const { ratelimits = [] } = limitsSchema.parse(
+    unstable_readConfig({ config: join(ROOT, "wrangler.toml") }, { hideWarnings: true }),
+  );
+  const bound = ratelimits.map(({ name }) => name);
+  return rates
+    .filter(({ limit }) => !bound.includes(limit))
+    .map(({ id, limit }) => ({
+      file: join(rulesDir, "sentinel"),
+      line: 0,
+      column: 0,
+      message: `${id}: wrangler.toml binds no rate limit ${limit}`,
+      remedy: `name one of ${bound.join(", ")}, or add [[ratelimits]] to wrangler.toml`,
+    }));
 }
 
 function folderFaults(rulesDir: string): Fault[] {

@@ -1,4 +1,5 @@
 import { createReadStream, existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { FaultList } from "../authoring/index.ts";
@@ -15,14 +16,19 @@ import {
   scoreCorpus,
   type SentinelPackage,
 } from "../sentinel/compile/index.ts";
+import { compilePolicy } from "./compile.ts";
+import { policySources } from "./project.ts";
+import { publishRules, rollbackRules } from "./publish.ts";
 import { UsageError } from "./usage.ts";
 
 const USAGE = `edge rules <command> [--rules DIR]
-  check [--verbose]             compile rules/sentinel and print every fault; --verbose: every expression's engine
+  check [--verbose]             compile all of rules/ and print every fault; --verbose: every expression's engine
   test                          run the examples beside the rules
   score FILE.jsonl... [--wrong N]   detection and false positives by set, and the rules to blame
   explain REQUEST|FILE|- [--rule ID]   a curl line, HAR entry or raw request: what each rule saw, what
                                 matched, the score; --rule: everything that one rule saw
+  publish [--reason TEXT]       put the rules in force on the running edge, without a deploy
+  rollback [--to VERSION|built-in] [--reason TEXT]   back to the rules before
   schema                        JSON Schema of a rule file, for editors`;
 
 const OPTIONS = {
@@ -30,6 +36,8 @@ const OPTIONS = {
   verbose: { type: "boolean" },
   wrong: { type: "string" },
   rule: { type: "string" },
+  reason: { type: "string" },
+  to: { type: "string" },
 } as const;
 
 type Options = ReturnType<typeof readArgs>["values"];
@@ -47,6 +55,10 @@ export async function rulesCommand(args: string[]): Promise<number> {
       return score(rest, values);
     case "explain":
       return explainCommand(rest, values);
+    case "publish":
+      return publishRules(rulesDirOf(values), values.reason);
+    case "rollback":
+      return rollbackRules(values.to, values.reason);
     case "schema":
       print(JSON.stringify(ruleJsonSchema(), null, 2));
       return 0;
@@ -59,7 +71,9 @@ function readArgs(args: string[]) {
   return parseArgs({ args, options: OPTIONS, allowPositionals: true });
 }
 
-function check(options: Options): number {
+async function check(options: Options): Promise<number> {
+  // Routes, cache and waiting rooms as well: one command, all faults of all files at once.
+  await compilePolicy({ rulesDir: rulesDirOf(options), blueprint: policySources().blueprint });
   const { report, value } = compiled(options);
   const engines = new Map<string, number>();
   for (const { expression } of report.expressions)
@@ -156,9 +170,13 @@ function printScore({ sets, lines }: CorpusScore, wrong: number): void {
   print(`${lines} requests`);
 }
 
+function rulesDirOf(options: Options): string {
+  return options.rules === undefined ? policySources().rulesDir : resolve(options.rules);
+}
+
 /** The compiled package of `--rules`, `RULES_DIR` or rules/. */
 function compiled(options: Options): CompiledSentinel & { readonly value: SentinelPackage } {
-  const result = compileSentinel(options.rules ?? process.env["RULES_DIR"] ?? "rules");
+  const result = compileSentinel(rulesDirOf(options));
   const { value } = result;
   if (value === undefined) throw new FaultList(result.faults);
   return { ...result, value };

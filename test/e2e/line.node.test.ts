@@ -1,9 +1,11 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request as httpsRequest } from "node:https";
 import { request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { ROOT } from "../../src/cli/project.ts";
 import type { RunningEdge } from "../../src/cli/serve.ts";
 import {
   ADMIN_TOKEN,
@@ -377,4 +379,50 @@ describe("HTTPS=1", () => {
       await secure.close();
     }
   });
+});
+
+describe("a rules package", () => {
+  it(
+    "published without a deploy is in force within 5 s, and gone within 5 s of its rollback",
+    { timeout: 60_000 },
+    async () => {
+      const probe = async (): Promise<number> =>
+        (await fetch(`${edge.url}/known?campaign=zebra-crossing`)).status;
+      expect(await probe()).toBe(200);
+      const folder = mkdtempSync(join(tmpdir(), "edge-rules-"));
+      cpSync(join(ROOT, "rules"), folder, { recursive: true });
+      writeFileSync(
+        join(folder, "sentinel/zebra.yaml"),
+        `class: custom
+rules:
+  - id: zebra-campaign
+    description: A campaign that is over
+    variables: [args]
+    operator: { contains: zebra-crossing }
+    severity: critical
+    hit: ["GET /?campaign=zebra-crossing"]
+    miss: ["GET /?campaign=spring"]
+`,
+      );
+      const environment = { ...process.env, EDGE_URL: edge.url, ADMIN_TOKEN };
+      const cli = (...args: string[]): string =>
+        execFileSync(process.execPath, [join(ROOT, "src/cli/main.ts"), "rules", ...args], {
+          env: environment,
+          encoding: "utf8",
+        });
+      try {
+        expect(cli("publish", "--rules", folder, "--reason", "test")).toMatch(
+          /rules published as [0-9a-f]{16,}/,
+        );
+        await eventually(async () => ((await probe()) === 403 ? true : undefined), 5000);
+        expect(cli("rollback", "--reason", "test")).toContain("built-in");
+        await eventually(async () => ((await probe()) === 200 ? true : undefined), 5000);
+        writeFileSync(join(folder, "sentinel/zebra.yaml"), "class: custom\nrules: [{ id: broken }]\n");
+        expect(() => cli("publish", "--rules", folder)).toThrow(/zebra\.yaml:2/);
+        expect(await probe()).toBe(200);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
 });
