@@ -5,7 +5,7 @@
 import type { Served } from "./cache/index.ts";
 import type { Snapshot } from "./control/index.ts";
 import type { Access } from "./fabric/index.ts";
-import { type Route, errorPage } from "./gateway/index.ts";
+import { type Route, errorPage, isEdgeHeader } from "./gateway/index.ts";
 import { type CanonicalFault, canonicalize } from "./http/canonical.ts";
 import { EdgeError } from "./http/errors.ts";
 import { headerBytes } from "./http/headers.ts";
@@ -179,11 +179,11 @@ async function serve(
   return parts.cache.compose(await parts.cache.serve(input, fetchOrigin), input, fetchOrigin);
 }
 
-/** The request under its canonical URL, without what was meant for the edge. Its body travels beside it. */
+/** The request under its canonical URL, without what only the edge may say or hear. Its body travels beside it. */
 function originRequest(request: Request, life: Life, parts: EdgeParts): Request {
   const { path, query } = life.target;
   const headers = new Headers(request.headers);
-  headers.delete("x-edge-debug");
+  for (const name of request.headers.keys()) if (isEdgeHeader(name)) headers.delete(name);
   return new Request(`https://${parts.blueprint.domain}${path}${query === "" ? "" : `?${query}`}`, {
     method: request.method,
     headers,
@@ -206,7 +206,6 @@ async function forward(
     authority: life.target.authority,
     trace: life.trace,
     body,
-    extraHeaders: { "surrogate-capability": 'edge="ESI/1.0"' },
     now: parts.now,
     waitUntil,
   });

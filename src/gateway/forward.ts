@@ -21,8 +21,6 @@ export interface ForwardContext extends Claims {
   readonly authority?: string;
   /** The request's body where the caller has read or wrapped it already; bytes can be sent twice, a stream cannot. */
   readonly body?: Uint8Array | ReadableStream<Uint8Array> | null;
-  /** Set on the request to the origin after cleaning, such as Surrogate-Capability. */
-  readonly extraHeaders?: Readonly<Record<string, string>>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly waitUntil: (promise: Promise<unknown>) => void;
@@ -116,7 +114,6 @@ function headersFor(isMedia: boolean, client: Headers, ctx: ForwardContext): Hea
   if (isMedia) stripCredentials(headers);
   else headers.set("accept-encoding", wantsPlain(client) ? "identity" : "gzip");
   if (client.get("upgrade")?.toLowerCase() === "websocket") headers.set("upgrade", "websocket");
-  for (const [name, value] of Object.entries(ctx.extraHeaders ?? {})) headers.set(name, value);
   return headers;
 }
 

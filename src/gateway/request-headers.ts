@@ -30,7 +30,6 @@ const UNTRUSTED: ReadonlySet<string> = new Set([
   "forwarded-for",
   "front-end-https",
   "host",
-  "surrogate-capability",
   "traceparent",
   "tracestate",
   "true-client-ip",
@@ -38,7 +37,6 @@ const UNTRUSTED: ReadonlySet<string> = new Set([
   "wl-proxy-client-ip",
   "x-client-ip",
   "x-cluster-client-ip",
-  "x-edge-debug",
   "x-host",
   "x-http-host-override",
   "x-http-method",
@@ -55,7 +53,7 @@ const UNTRUSTED: ReadonlySet<string> = new Set([
   "x-rewrite-url",
 ]);
 
-const UNTRUSTED_PREFIXES = ["cf-", "x-forwarded", "x-edge-", "x-sentinel", "x-middleware-"];
+const UNTRUSTED_PREFIXES = ["cf-", "x-forwarded", "x-sentinel", "x-middleware-"];
 
 /** Fields that Connection may not take away: they decide how the message is framed, routed or secured. */
 const NOT_NOMINABLE: ReadonlySet<string> = new Set([
@@ -93,10 +91,22 @@ export function nominated(headers: Headers): ReadonlySet<string> {
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** Whether the edge drops a field that a client sent; `name` is lower-case. */
+/**
+ * Whether only the edge itself says this to an origin (`X-Edge-*`: the cache's
+ * dimensions; Surrogate-Capability) or hears it from an operator (X-Edge-Debug).
+ * The line drops such a field of a client at the entrance; `name` is lower-case.
+ */
+export function isEdgeHeader(name: string): boolean {
+  const folded = name.replaceAll("_", "-");
+  return folded.startsWith("x-edge-") || folded === "surrogate-capability";
+}
+
+/** Whether a field never reaches an origin as it came; `name` is lower-case. */
 export function isUntrusted(name: string): boolean {
   const folded = name.replaceAll("_", "-");
   if (HOP_BY_HOP.has(folded) || UNTRUSTED.has(folded)) return true;
+  // The edge's own fields were set by the edge; another spelling of one was not.
+  if (isEdgeHeader(folded)) return folded !== name || folded === "x-edge-debug";
   return UNTRUSTED_PREFIXES.some((prefix) => folded.startsWith(prefix));
 }
 

@@ -87,6 +87,8 @@ describe("through the whole line", () => {
         "x-forwarded-for": "6.6.6.6",
         "x-original-url": "/admin",
         "x-edge-debug": ADMIN_TOKEN,
+        "x-edge-country": "us",
+        "surrogate-capability": 'x="ESI/1.0"',
         "cf-access-jwt-assertion": "forged",
         traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
       },
@@ -100,7 +102,13 @@ describe("through the whole line", () => {
     });
     expect(headers["traceparent"]).toMatch(/^00-4bf92f3577b34da6a3ce929d0e0e4736-(?!00f067aa0ba902b7)/);
     expect(
-      ["x-original-url", "x-edge-debug", "cf-access-jwt-assertion"].filter((name) => name in headers),
+      [
+        "x-original-url",
+        "x-edge-debug",
+        "x-edge-country",
+        "surrogate-capability",
+        "cf-access-jwt-assertion",
+      ].filter((name) => name in headers),
     ).toEqual([]);
   });
 
