@@ -186,6 +186,34 @@ describe("the shards", () => {
     ).toBe(2);
   });
 
+  it("keep minutes for 48 hours, hours for the days that were agreed, totals for good", async () => {
+    const edge = isolate();
+    const start = Date.now();
+    const day = 86_400_000;
+    const series = 'edge_cache_requests_total{http_route="page",outcome="hit"}';
+    const kept: unknown[] = [];
+    try {
+      for (const age of [0, 47 / 24, 49 / 24, 29, 31]) {
+        vi.useFakeTimers({ now: start + age * day, toFake: ["Date"] });
+        edge.record(age === 0 ? event : { ...event, cache: null });
+        await edge.settle();
+        const { shards } = edge.insight;
+        const [whole] = await shards.windows("edge_cache", [start - day]);
+        const minutes = await shards.timeline("edge_cache", start - day);
+        kept.push([age, minutes.size, whole?.get(series) ?? 0, (await shards.totals()).get(series)]);
+      }
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(kept).toEqual([
+      [0, 1, 1, 1],
+      [47 / 24, 1, 1, 1],
+      [49 / 24, 0, 1, 1],
+      [29, 0, 1, 1],
+      [31, 0, 0, 1],
+    ]);
+  });
+
   it("show metrics that are not reported yet", async () => {
     const edge = isolate();
     edge.insight.count("retry", { zone: "a" });
