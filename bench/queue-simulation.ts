@@ -566,7 +566,7 @@ export function flashSale(scale: number, over: Partial<Scenario> = {}): Scenario
     arrivalMinutes: 3.4,
     minutes: 12,
     perMinute: 300_000 * scale,
-    gates: Math.max(2, Math.round(40 * scale)),
+    gates: Math.max(2, Math.round(48 * scale)),
     isolates: Math.max(20, 10_000 * scale),
     sites: Math.max(5, 300 * scale),
     patienceMs: 480_000,

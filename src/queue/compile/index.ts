@@ -61,7 +61,7 @@ const queueSchema = z.strictObject({
 export { commitment, draw } from "../lottery.ts";
 
 /** A gate carries about this many admissions a minute with room to spare: asks, reports and one stored line each. */
-const PER_GATE = 7500;
+const PER_GATE = 6250;
 const MAX_GATES = 64;
 const PLACEHOLDERS = [
   "heading",

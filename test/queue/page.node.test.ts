@@ -1,0 +1,168 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RunningEdge } from "../../src/cli/serve.ts";
+import { launchBrowser, noBrowser } from "../support/node/browser.ts";
+import { operate, serve, startOrigin, type TestOrigin } from "../support/node/edge.ts";
+
+/** Folder that pictures of the page are written to; unset: none are. */
+const SCREENSHOTS = process.env["SCREENSHOTS"];
+const PHONE = { viewport: { width: 360, height: 740 } };
+
+let origin: TestOrigin;
+let edge: RunningEdge;
+let browser: Browser;
+let rules: string;
+
+beforeAll(async () => {
+  if (noBrowser !== null) return;
+  rules = mkdtempSync(join(tmpdir(), "room-page-"));
+  cpSync("rules", rules, { recursive: true });
+  const yaml = readFileSync(join(rules, "queue.yaml"), "utf8");
+  writeFileSync(
+    join(rules, "queue.yaml"),
+    yaml.replace("rate: 600/min", "rate: 1/s").replace("state: open", "state: queue-all"),
+  );
+  origin = await startOrigin(
+    (_request, response) =>
+      void response
+        .writeHead(200, { "content-type": "text/html" })
+        .end("<title>Sale</title><h1>The sale</h1>"),
+  );
+  edge = await serve({ STOREFRONT_ORIGIN: origin.url, ARCHIVE_ORIGIN: origin.url, RULES_DIR: rules });
+  browser = await launchBrowser();
+}, 120_000);
+afterAll(async () => {
+  if (noBrowser !== null) return;
+  await browser.close();
+  await edge.close();
+  await origin.close();
+  rmSync(rules, { recursive: true, force: true });
+});
+
+async function open(options: BrowserContextOptions = {}): Promise<Page> {
+  const page = await (await browser.newContext(options)).newPage();
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  // A blocked script or style is reported here: the page's CSP must allow its own, and only that.
+  page.on("console", (message) => void (message.type() === "error" && errors.push(message.text())));
+  page.on("close", () => expect(errors).toEqual([]));
+  await page.goto(`${edge.url}/sale`);
+  return page;
+}
+
+async function picture(page: Page, name: string): Promise<void> {
+  if (SCREENSHOTS === undefined) return;
+  mkdirSync(SCREENSHOTS, { recursive: true });
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+}
+
+/** Visitors without a browser who stand before the next one. */
+async function crowd(people: number): Promise<void> {
+  await Promise.all(
+    Array.from({ length: people }, () => fetch(`${edge.url}/sale`).then((answer) => answer.text())),
+  );
+}
+
+/** The lowest contrast of any text on the page against what is behind it (WCAG 2.2, 1.4.3). */
+function lowestContrast(page: Page): Promise<number> {
+  return page.evaluate(() => {
+    const parse = (color: string): number[] => (color.match(/[\d.]+/g) ?? []).map(Number);
+    const luminance = (color: readonly number[]): number => {
+      const [red = 0, green = 0, blue = 0] = color.map((part) => {
+        const share = part / 255;
+        return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+      });
+      return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const behind = (element: Element | null): number[] => {
+      if (element === null) return [255, 255, 255];
+      const color = parse(getComputedStyle(element).backgroundColor);
+      return color.length === 3 || color[3] === 1 ? color.slice(0, 3) : behind(element.parentElement);
+    };
+    const ratios = [...document.querySelectorAll("main *")]
+      .filter((element) =>
+        [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim()),
+      )
+      .filter((element) => element.checkVisibility() && element.tagName !== "SCRIPT")
+      .map((element) => {
+        const [a, b] = [luminance(parse(getComputedStyle(element).color)), luminance(behind(element))];
+        return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+      });
+    return Math.min(...ratios);
+  });
+}
+
+describe.skipIf(noBrowser !== null)("the waiting page in a real browser", () => {
+  it.each([
+    ["phone-light", { ...PHONE, colorScheme: "light" }],
+    ["phone-dark", { ...PHONE, colorScheme: "dark", locale: "pt-BR" }],
+    ["desktop-light", { viewport: { width: 1280, height: 800 }, colorScheme: "light" }],
+  ] as const)(
+    "%s: shows place and wait, in contrast, without sideways scrolling, and lets in by itself",
+    { timeout: 90_000 },
+    async (name, options) => {
+      await crowd(6);
+      const page = await open(options);
+      const heading = page.getByRole("heading", { level: 1 });
+      await expect.poll(() => page.locator("#position").innerText(), { timeout: 15_000 }).toMatch(/^\d+$/);
+      expect(await heading.innerText()).toBe(name === "phone-dark" ? "Você está na fila" : "You are in line");
+      expect(await page.getByRole("status").getAttribute("aria-live")).toBe("polite");
+      expect(await lowestContrast(page)).toBeGreaterThanOrEqual(4.5);
+      expect(
+        await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth),
+      ).toBeLessThanOrEqual(0);
+      await picture(page, `${name}-waiting`);
+      // Reached with the keyboard, and kept while the page changes around it.
+      await page.keyboard.press("Tab");
+      expect(await page.evaluate(() => document.activeElement?.tagName)).toBe("A");
+      await page.waitForFunction(() => document.title.startsWith("✓"), undefined, { timeout: 60_000 });
+      expect(await page.locator("#icon").getAttribute("href")).toContain("117a3e");
+      await picture(page, `${name}-turn`);
+      await page.getByRole("heading", { name: "The sale" }).waitFor({ timeout: 15_000 });
+      await page.context().close();
+    },
+  );
+
+  it("keeps the place over a reload and in a new tab", { timeout: 60_000 }, async () => {
+    expect((await operate(edge, "rooms/flash-sale", { state: "hold", reason: "test" })).status).toBe(200);
+    await expect
+      .poll(async () => (await (await fetch(`${edge.url}/sale`)).text()).includes("paused"), {
+        timeout: 6000,
+      })
+      .toBe(true);
+    const page = await open({ colorScheme: "dark" });
+    const ticket = async (): Promise<string | undefined> =>
+      (await page.context().cookies()).find(({ name }) => name.startsWith("ticket"))?.value.split(".")[3];
+    const id = await ticket();
+    expect(id).toMatch(/^[\w-]{16}$/);
+    await page.reload();
+    const tab = await page.context().newPage();
+    await tab.goto(`${edge.url}/sale`);
+    expect(await ticket()).toBe(id);
+    expect(await lowestContrast(page)).toBeGreaterThanOrEqual(4.5);
+    await page.context().close();
+  });
+
+  it(
+    "needs no motion where that is unwanted, and says honestly that all is sold",
+    { timeout: 60_000 },
+    async () => {
+      expect((await operate(edge, "rooms/flash-sale", { state: "sold-out", reason: "test" })).status).toBe(
+        200,
+      );
+      await expect
+        .poll(async () => (await (await fetch(`${edge.url}/sale`)).text()).includes("sold out"), {
+          timeout: 6000,
+        })
+        .toBe(true);
+      const page = await open({ ...PHONE, reducedMotion: "reduce" });
+      expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
+      expect(await page.getByRole("status").innerText()).toMatch(/sold out/);
+      await picture(page, "phone-sold-out");
+      await page.context().close();
+    },
+  );
+});
