@@ -33,7 +33,7 @@ export async function load(url: string, connections: number, ms: number, headers
 async function drive(socket: Socket, request: Buffer, end: number, times: number[]): Promise<void> {
   return new Promise((resolve, reject) => {
     let sent = performance.now();
-    let received = Buffer.alloc(0);
+    let received: Buffer = Buffer.alloc(0);
     socket.on("error", reject);
     socket.on("data", (chunk: Buffer) => {
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);

@@ -25,7 +25,7 @@ export type Forwarded = "bypass" | "method" | "uri-miss" | "vary-miss" | "reques
 export interface CacheStatus {
   readonly hit: boolean;
   readonly forwarded?: Forwarded;
-  readonly forwardStatus?: number;
+  readonly forwardStatus?: number | undefined;
   /** Seconds of freshness left. */
   readonly ttl?: number;
   readonly stored?: boolean;

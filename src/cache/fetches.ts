@@ -1,7 +1,7 @@
 import { BodyLog, type ByteBudget } from "./body-log.ts";
 import { EdgeError } from "../http/errors.ts";
 import { freshened } from "./fields.ts";
-import { Flight, type FlightState } from "./flight.ts";
+import { Flight, type FlightState, type Shared } from "./flight.ts";
 import { timeToLive } from "./freshness.ts";
 import { addConditions } from "./origin-request.ts";
 import { type CacheDependencies, type Passage, originUrl } from "./passage.ts";
@@ -10,10 +10,9 @@ import { type Exchange, type NotStoredReason, headToStore } from "./store-head.t
 import type { StoredHead, StoredResponse } from "./stored.ts";
 import { Until } from "./until.ts";
 
-/** What asking the origin came to, for the request that asked. `originStatus`: as the origin answered. */
-export type Landing = { readonly originStatus: number } & (
-  | Extract<FlightState, { phase: "stored" | "streaming" }>
-  | { readonly phase: "alone"; readonly response: Response; readonly reason: NotStoredReason }
+/** What asking the origin came to, for the request that asked. `originStatus`: as the origin answered; undefined where it was not asked after all. */
+export type Landing = { readonly originStatus: number | undefined } & (
+  Shared | { readonly phase: "alone"; readonly response: Response; readonly reason: NotStoredReason }
 );
 
 /** Bytes that all bodies under way may hold together, to be stored. */
@@ -21,6 +20,8 @@ const HOLD_BYTES = 33_554_432;
 const REMEMBERED_KEYS = 10_000;
 /** For so long a key whose response was not for sharing is not waited for. */
 const UNSHARED_MS = 120_000;
+/** Refusals that are the origin's word on the page, not on this one request. */
+const WITHDRAWALS: ReadonlySet<NotStoredReason> = new Set<NotStoredReason>(["no-store", "private"]);
 const NULL_BODY = new Set([204, 205]);
 
 /**
@@ -95,7 +96,8 @@ export class Fetches {
     const now = this.#dependencies.now();
     const head = landing.phase === "alone" ? undefined : headOf(landing);
     if (head !== undefined && !head.noCache && timeToLive(head, now) > 0) this.#unshared.delete(key);
-    else if (landing.originStatus < 500) this.#unshared.set(key, now + UNSHARED_MS);
+    else if (landing.phase !== "alone" || !isFailure(landing.response))
+      this.#unshared.set(key, now + UNSHARED_MS);
   }
 
   async #fetch(
@@ -104,6 +106,10 @@ export class Fetches {
     keepsOld: boolean,
     leave: () => void,
   ): Promise<Landing> {
+    const newer =
+      entry === undefined ? undefined : await this.#shelf.newer(passage.key.text, passage.headers, entry);
+    if (newer !== undefined && passage.isFresh(newer.head))
+      return { originStatus: undefined, phase: "stored", entry: newer };
     const headers = new Headers(passage.headers());
     if (entry !== undefined) addConditions(headers, entry.head);
     const requestTime = this.#dependencies.now();
@@ -123,7 +129,12 @@ export class Fetches {
     if (originStatus === 304)
       return { originStatus, ...this.#confirmed(passage, entry, response.headers, exchange) };
     const head = keepsOld && isFailure(response) ? "origin-error" : this.#headOf(response, exchange, passage);
-    if (typeof head === "string") return { originStatus, phase: "alone", response, reason: head };
+    if (typeof head === "string") {
+      // What the origin now answers is not for sharing: what it answered before is not either.
+      const withdrawn = entry !== undefined && WITHDRAWALS.has(head);
+      if (withdrawn) passage.input.waitUntil(this.#shelf.forget(passage.key.text));
+      return { originStatus, phase: "alone", response, reason: head };
+    }
     return { originStatus, ...this.#streamed(passage, head, response, leave) };
   }
 
@@ -185,7 +196,7 @@ export class Fetches {
 }
 
 /** The head of what is stored or being stored. */
-export function headOf(state: Extract<FlightState, { phase: "stored" | "streaming" }>): StoredHead {
+export function headOf(state: Shared): StoredHead {
   return state.phase === "stored" ? state.entry.head : state.head;
 }
 

@@ -18,6 +18,9 @@ export type FlightState =
   | { readonly phase: "unshared" }
   | { readonly phase: "failed"; readonly error: unknown };
 
+/** What others may share. */
+export type Shared = Extract<FlightState, { phase: "stored" | "streaming" }>;
+
 const WAIT_MS = 10_000;
 
 /** One origin request that others may wait for (RFC 9111 section 4: collapsed requests). */

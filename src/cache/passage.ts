@@ -3,6 +3,7 @@ import type { Directives } from "./directives.ts";
 import type { CacheKey } from "./key.ts";
 import type { CacheClass } from "./compiled.ts";
 import type { Purge, PurgeView } from "./purge.ts";
+import type { StoredHead } from "./stored.ts";
 import type { NotStoredReason } from "./store-head.ts";
 
 export interface CacheDependencies {
@@ -68,6 +69,8 @@ export interface Passage {
   readonly authorized: boolean;
   /** As the origin gets them; made when first needed, never changed. */
   readonly headers: () => Headers;
+  /** Whether a stored response may answer this request as it is. */
+  readonly isFresh: (head: StoredHead) => boolean;
 }
 
 /** The origin's URL for what the key says, and nothing else. */

@@ -1,24 +1,22 @@
-import type { CacheOutcome, CacheStatus, Forwarded } from "./cache-status.ts";
+import type { Forwarded } from "./cache-status.ts";
+import { bypass, fromEntry, onlyIfCached } from "./answers.ts";
 import { type Classified, Classifier } from "./classify.ts";
 import type { CompiledCachePolicy, FragmentRules } from "./compiled.ts";
 import { type Directives, parseCacheControl } from "./directives.ts";
-import { Fetches, type Landing, headOf, isFailure } from "./fetches.ts";
-import type { FlightState } from "./flight.ts";
+import { Fetches, isFailure } from "./fetches.ts";
 import { composed } from "./fragments.ts";
 import { timeToLive } from "./freshness.ts";
 import { invalidatedBy } from "./invalidation.ts";
 import { keyOf } from "./key.ts";
 import { originHeaders } from "./origin-request.ts";
 import type { BypassReason, CacheDependencies, CacheInput, FetchOrigin, Passage, Served } from "./passage.ts";
-import { bypass, direct, onlyIfCached, passed, served } from "./passing.ts";
 import { type PurgeState, PurgeView } from "./purge.ts";
-import { type BodySource, respond } from "./respond.ts";
 import { reuseOf, standsInForError } from "./reuse.ts";
 import { Shelf } from "./shelf.ts";
 import { CacheApiStore, MemoryStore } from "./store.ts";
 import type { StoredHead, StoredResponse } from "./stored.ts";
+import { Together } from "./together.ts";
 import { Until } from "./until.ts";
-import { lengthPrefixed, variantOf } from "./vary.ts";
 
 const REMEMBERED_KEYS = 10_000;
 /** After a failure stale answers are given for so long without asking again. */
@@ -39,6 +37,7 @@ export class EdgeCache {
   readonly #now: () => number;
   readonly #shelf: Shelf;
   readonly #fetches: Fetches;
+  readonly #together: Together;
   readonly #failing = new Until(REMEMBERED_KEYS);
   /** Invalidations by unsafe requests that this isolate has seen. */
   readonly #invalidations = new PurgeView([]);
@@ -52,6 +51,7 @@ export class EdgeCache {
     const beneath = cacheApi === null ? undefined : new CacheApiStore(cacheApi, host);
     this.#shelf = new Shelf(this.memory, beneath, () => `${now().toString(36)}.${random().toString(36)}`);
     this.#fetches = new Fetches(this.#shelf, dependencies, policy.objectBytes);
+    this.#together = new Together(this.#shelf, this.#fetches, now);
   }
 
   /** Answers a request from the cache or the origin. Throws only what `fetchOrigin` throws and EdgeErrors for a failing origin. */
@@ -68,31 +68,35 @@ export class EdgeCache {
     const { headers } = request;
     const key = keyOf(hostOf(request.url), path, query, headers, rules, known);
     if (key === undefined) return bypass(input, fetchOrigin, classified, "key-too-long");
+    const asked = rules.clientDirectives ? parseCacheControl(headers.get("cache-control")) : NO_DIRECTIVES;
     let forOrigin: Headers | undefined;
     return this.#cacheable({
       input,
       fetchOrigin,
       rules,
       key,
-      asked: rules.clientDirectives ? parseCacheControl(headers.get("cache-control")) : NO_DIRECTIVES,
+      asked,
       authorized: headers.has("authorization"),
       headers: () => (forOrigin ??= originHeaders(headers, rules, key, known)),
+      isFresh: (head) => reuseOf(head, asked, this.#purgeState(head, input.purges), this.#now()) === "fresh",
     });
   }
 
   async #cacheable(passage: Passage): Promise<Served> {
     const { input, key, asked } = passage;
-    const { entry, varies } = await this.#shelf.find(key.text, passage.headers);
+    // What is not for sharing is hardly in the tier beneath; its requests do not wait to look there.
+    const deep = !this.#fetches.isUnshared(key.text);
+    const { entry, varies } = await this.#shelf.find(key.text, passage.headers, deep);
     if (entry === undefined) return this.#forward(passage, undefined, varies ? "vary-miss" : "uri-miss");
     const now = this.#now();
     const purged = this.#purgeState(entry.head, input.purges);
     const reuse = reuseOf(entry.head, asked, purged, now);
     if (reuse === "gone") return this.#forward(passage, undefined, "uri-miss");
     if (passage.authorized || asked.has("no-store")) return this.#forward(passage, entry, "request");
-    if (reuse === "fresh") return this.#fromEntry(passage, entry, "hit");
+    if (reuse === "fresh") return fromEntry(passage, entry, "hit", now);
     if (reuse === "stale-while-revalidate") {
       this.#refresh(passage, entry);
-      return this.#fromEntry(passage, entry, "stale", "stale-while-revalidate");
+      return fromEntry(passage, entry, "stale", now, "stale-while-revalidate");
     }
     const stale = entry.head.noCache || purged === "soft" || timeToLive(entry.head, now) <= 0;
     return this.#forward(passage, entry, stale ? "stale" : "request");
@@ -101,18 +105,6 @@ export class EdgeCache {
   #purgeState(head: StoredHead, purges: PurgeView): PurgeState {
     const ordered = purges.stateOf(head);
     return ordered === "hard" || this.#invalidations.stateOf(head) === "none" ? ordered : "hard";
-  }
-
-  #fromEntry(passage: Passage, entry: StoredResponse, outcome: CacheOutcome, detail?: string): Served {
-    const now = this.#now();
-    const ttl = timeToLive(entry.head, now);
-    const status: CacheStatus = detail === undefined ? { hit: true, ttl } : { hit: true, ttl, detail };
-    return served(
-      passage,
-      respond(passage.input.request, entry.head, bytesOf(entry), status, now),
-      outcome,
-      entry.head.fragments,
-    );
   }
 
   /** Asks the origin, alone or together with those who want the same; a failing origin is stood in for where that is allowed. */
@@ -125,7 +117,7 @@ export class EdgeCache {
     if (standIn !== undefined && this.#failing.holds(key.text, this.#now()))
       return this.#inPlaceOfError(passage, standIn);
     try {
-      const answer = await this.#ask(passage, entry, standIn, why);
+      const answer = await this.#together.answer(passage, entry, standIn !== undefined, why);
       if (standIn === undefined || !isFailure(answer.response)) return answer;
       await answer.response.body?.cancel();
     } catch (error) {
@@ -136,117 +128,7 @@ export class EdgeCache {
   }
 
   #inPlaceOfError(passage: Passage, entry: StoredResponse): Served {
-    return this.#fromEntry(passage, entry, "stale-error", "stale-if-error");
-  }
-
-  async #ask(
-    passage: Passage,
-    entry: StoredResponse | undefined,
-    standIn: StoredResponse | undefined,
-    why: Forwarded,
-  ): Promise<Served> {
-    const { input, key, asked } = passage;
-    const { request } = input;
-    // A range of what is not stored may be the end of a huge file: it is asked for as it is.
-    const arriving = this.#fetches.under(key.text) !== undefined;
-    if (entry === undefined && !arriving && request.headers.has("range"))
-      return direct(passage, "range", why);
-    if (request.method === "HEAD") return direct(passage, "head", why);
-    let flightKey = key.text;
-    const alone = passage.authorized || asked.has("no-store") || this.#fetches.isUnshared(flightKey);
-    // Twice at most: as asked, then among those of the same variant.
-    for (let attempts = alone ? 0 : 2; attempts > 0; attempts--) {
-      const flight = this.#fetches.under(flightKey);
-      const arrived = flight === undefined ? this.#arrived(passage, entry) : undefined;
-      if (arrived !== undefined) return arrived;
-      if (flight === undefined)
-        return this.#fromLanding(
-          passage,
-          await this.#fetches.ask(passage, entry, standIn !== undefined, flightKey),
-          why,
-        );
-      const state = await flight.outcome();
-      if (state.phase === "failed") throw state.error;
-      if (state.phase !== "stored" && state.phase !== "streaming") break;
-      const head = headOf(state);
-      if (this.#shareable(passage, state)) return this.#follow(passage, state, why);
-      if (variantMatches(head, passage)) break;
-      flightKey = [key.text, head.vary.join(), variantOf(head.vary, passage.headers())]
-        .map(lengthPrefixed)
-        .join("");
-    }
-    return this.#fromLanding(
-      passage,
-      await this.#fetches.ask(passage, entry, standIn !== undefined, undefined),
-      why,
-    );
-  }
-
-  /** What another request has stored while this one looked in the tier beneath. */
-  #arrived(passage: Passage, entry: StoredResponse | undefined): Served | undefined {
-    const found = this.#shelf.peek(passage.key.text, passage.headers);
-    if (found === undefined || found === entry) return undefined;
-    const reuse = reuseOf(
-      found.head,
-      passage.asked,
-      this.#purgeState(found.head, passage.input.purges),
-      this.#now(),
-    );
-    return reuse === "fresh" ? this.#fromEntry(passage, found, "hit") : undefined;
-  }
-
-  /** Whether another request's answer fits this one: fresh, of its variant, not purged meanwhile, and there from its first byte. */
-  #shareable(passage: Passage, state: Extract<FlightState, { phase: "stored" | "streaming" }>): boolean {
-    const head = headOf(state);
-    if (state.phase === "streaming" && !state.body.whole) return false;
-    if (head.noCache || timeToLive(head, this.#now()) <= 0 || !variantMatches(head, passage)) return false;
-    return this.#purgeState(head, passage.input.purges) === "none";
-  }
-
-  #follow(
-    passage: Passage,
-    state: Extract<FlightState, { phase: "stored" | "streaming" }>,
-    why: Forwarded,
-  ): Served {
-    const head = headOf(state);
-    const now = this.#now();
-    const status: CacheStatus = { hit: false, forwarded: why, ttl: timeToLive(head, now), collapsed: true };
-    return served(
-      passage,
-      respond(passage.input.request, head, sourceOf(state), status, now),
-      "collapsed",
-      head.fragments,
-    );
-  }
-
-  /** The answer for the request that asked the origin. */
-  #fromLanding(passage: Passage, landing: Landing, why: Forwarded): Served {
-    const { originStatus } = landing;
-    if (landing.phase === "alone") {
-      const status: CacheStatus = {
-        hit: false,
-        forwarded: why,
-        forwardStatus: originStatus,
-        detail: landing.reason,
-      };
-      return passed(passage, landing.response, status, "pass", landing.reason);
-    }
-    const head = headOf(landing);
-    const now = this.#now();
-    const status: CacheStatus = {
-      hit: false,
-      forwarded: why,
-      forwardStatus: originStatus,
-      ttl: timeToLive(head, now),
-      stored: true,
-    };
-    const outcome = landing.phase === "stored" ? "revalidated" : "miss";
-    return served(
-      passage,
-      respond(passage.input.request, head, sourceOf(landing), status, now),
-      outcome,
-      head.fragments,
-    );
+    return fromEntry(passage, entry, "stale-error", this.#now(), "stale-if-error");
   }
 
   /** Fetches anew behind a stale answer; at most one at a time for a key. */
@@ -317,20 +199,6 @@ function fragmentHeaders(visitor: Headers): Headers {
     headers.delete(name);
   }
   return headers;
-}
-
-function variantMatches(head: StoredHead, passage: Passage): boolean {
-  return head.vary.length === 0 || variantOf(head.vary, passage.headers()) === head.variant;
-}
-
-function sourceOf(state: Extract<FlightState, { phase: "stored" | "streaming" }>): BodySource {
-  return state.phase === "stored"
-    ? bytesOf(state.entry)
-    : { length: state.length, whole: () => state.body.stream() };
-}
-
-function bytesOf({ body }: StoredResponse): BodySource {
-  return { length: body.byteLength, whole: () => body };
 }
 
 function classReason({ reason }: Classified): BypassReason {

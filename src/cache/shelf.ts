@@ -26,9 +26,9 @@ export class Shelf {
     this.#epoch = epoch;
   }
 
-  /** `headers` as the origin would get them; asked for only where responses vary. */
-  async find(key: string, headers: () => Headers): Promise<Found> {
-    const object = this.#memory.peek(key) ?? (await this.#fromBeneath(key));
+  /** `headers` as the origin would get them; asked for only where responses vary. `deep`: in the tier beneath, too. */
+  async find(key: string, headers: () => Headers, deep: boolean): Promise<Found> {
+    const object = this.#memory.peek(key) ?? (deep ? await this.#fromBeneath(key) : undefined);
     if (object?.kind !== "index") return { entry: object, varies: false };
     for (const names of object.names) {
       const variantKey = keyOfVariant(key, object.epoch, names, variantOf(names, headers()));
@@ -47,6 +47,23 @@ export class Shelf {
       if (variant?.kind === "response") return variant;
     }
     return undefined;
+  }
+
+  /** What another isolate has put into the tier beneath since `than`. */
+  async newer(
+    key: string,
+    headers: () => Headers,
+    than: StoredResponse,
+  ): Promise<StoredResponse | undefined> {
+    const { vary } = than.head;
+    const index = vary.length === 0 ? undefined : this.#memory.peek(key);
+    if (vary.length > 0 && index?.kind !== "index") return undefined;
+    const storedKey =
+      index?.kind === "index" ? keyOfVariant(key, index.epoch, vary, variantOf(vary, headers())) : key;
+    const object = await this.#beneath?.get(storedKey);
+    if (object?.kind !== "response" || object.head.responseTime <= than.head.responseTime) return undefined;
+    await this.#memory.put(storedKey, object);
+    return object;
   }
 
   async #fromBeneath(key: string): Promise<StoredObject | undefined> {

@@ -99,7 +99,7 @@ describe("a purge", () => {
     expect((await rig.get("/p/0")).outcome).toBe("miss");
     expect((await rig.get("/p/9999")).outcome).toBe("miss");
     expect(performance.now() - began).toBeLessThan(50);
-  });
+  }, 60_000);
 });
 
 describe("tags", () => {

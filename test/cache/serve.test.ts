@@ -290,6 +290,37 @@ describe("revalidation", () => {
   });
 });
 
+describe("isolates of one site", () => {
+  it("share what is stored, also what one of them has fetched anew", async () => {
+    const cacheApi = await caches.open("isolates");
+    const clock = { now: START };
+    const [one, other] = [rigOf(follow(), cacheApi, clock), rigOf(follow(), cacheApi, clock)];
+    one.origin = () => answer(`v${one.asked.length}`, { "cache-control": "max-age=10" }, 200, clock.now);
+    other.origin = one.origin;
+    expect((await one.get("/a")).outcome).toBe("miss");
+    await one.settle();
+    expect((await other.get("/a")).outcome).toBe("hit");
+    clock.now += 20_000;
+    expect((await one.get("/a")).outcome).toBe("miss");
+    await one.settle();
+    const shared = await other.get("/a");
+    expect([shared.outcome, await shared.response.text(), other.asked.length]).toEqual(["hit", "v2", 0]);
+  });
+
+  it("forget what the origin has withdrawn", async () => {
+    const rig = rigOf(follow());
+    rig.origin = () => answer("public", { "cache-control": "max-age=10, stale-while-revalidate=600" });
+    await (await rig.get("/a")).response.text();
+    await rig.settle();
+    rig.clock.now += 20_000;
+    rig.origin = () => answer("mine", { "cache-control": "private" });
+    expect((await rig.get("/a")).outcome).toBe("stale");
+    await rig.settle();
+    const after = await rig.get("/a");
+    expect([after.outcome, await after.response.text()]).toEqual(["pass", "mine"]);
+  });
+});
+
 describe("HEAD, conditions and ranges from the cache", () => {
   it("answers them all from one stored GET", async () => {
     const rig = rigOf(follow());

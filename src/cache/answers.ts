@@ -1,7 +1,8 @@
-/** Answers that are not from the cache, and the form all answers have. */
+/** The forms answers have: from the cache, from the origin, past the cache. */
 import { type CacheOutcome, type CacheStatus, type Forwarded, cacheStatusField } from "./cache-status.ts";
 import type { Classified } from "./classify.ts";
 import { asksForComposition } from "./directives.ts";
+import { type Landing, headOf } from "./fetches.ts";
 import { withoutEdgeFields } from "./fields.ts";
 import { passingRequest } from "./origin-request.ts";
 import {
@@ -12,6 +13,10 @@ import {
   type Served,
   originUrl,
 } from "./passage.ts";
+import type { Shared } from "./flight.ts";
+import { timeToLive } from "./freshness.ts";
+import { type BodySource, respond } from "./respond.ts";
+import type { StoredResponse } from "./stored.ts";
 
 /** Asks the origin with the client's method and range, and stores nothing. */
 export async function direct(passage: Passage, reason: "range" | "head", why: Forwarded): Promise<Served> {
@@ -89,4 +94,78 @@ export function onlyIfCached(passage: Passage): Served {
     "cache-control": "no-store",
   };
   return served(passage, new Response(null, { status: 504, headers }), "only-if-cached", false);
+}
+
+/** A stored response as the answer; `detail` where it is not fresh. */
+export function fromEntry(
+  passage: Passage,
+  entry: StoredResponse,
+  outcome: CacheOutcome,
+  now: number,
+  detail?: string,
+): Served {
+  const { head } = entry;
+  const ttl = timeToLive(head, now);
+  const status: CacheStatus = detail === undefined ? { hit: true, ttl } : { hit: true, ttl, detail };
+  return served(
+    passage,
+    respond(passage.input.request, head, bytesOf(entry), status, now),
+    outcome,
+    head.fragments,
+  );
+}
+
+/** Another request's answer. */
+export function fromFlight(passage: Passage, state: Shared, why: Forwarded, now: number): Served {
+  const head = headOf(state);
+  const status: CacheStatus = { hit: false, forwarded: why, ttl: timeToLive(head, now), collapsed: true };
+  return served(
+    passage,
+    respond(passage.input.request, head, sourceOf(state), status, now),
+    "collapsed",
+    head.fragments,
+  );
+}
+
+/** The answer for the request that asked the origin. */
+export function fromLanding(passage: Passage, landing: Landing, why: Forwarded, now: number): Served {
+  const { originStatus: forwardStatus } = landing;
+  if (landing.phase === "alone") {
+    const { response, reason } = landing;
+    return passed(
+      passage,
+      response,
+      { hit: false, forwarded: why, forwardStatus, detail: reason },
+      "pass",
+      reason,
+    );
+  }
+  // Another isolate had it: the origin was not asked.
+  if (landing.phase === "stored" && forwardStatus === undefined)
+    return fromEntry(passage, landing.entry, "hit", now);
+  const head = headOf(landing);
+  const status: CacheStatus = {
+    hit: false,
+    forwarded: why,
+    forwardStatus,
+    ttl: timeToLive(head, now),
+    stored: true,
+  };
+  const outcome = landing.phase === "stored" ? "revalidated" : "miss";
+  return served(
+    passage,
+    respond(passage.input.request, head, sourceOf(landing), status, now),
+    outcome,
+    head.fragments,
+  );
+}
+
+function sourceOf(state: Shared): BodySource {
+  return state.phase === "stored"
+    ? bytesOf(state.entry)
+    : { length: state.length, whole: () => state.body.stream() };
+}
+
+function bytesOf({ body }: StoredResponse): BodySource {
+  return { length: body.byteLength, whole: () => body };
 }

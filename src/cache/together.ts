@@ -1,0 +1,97 @@
+import { direct, fromEntry, fromFlight, fromLanding } from "./answers.ts";
+import type { Forwarded } from "./cache-status.ts";
+import { type Fetches, headOf } from "./fetches.ts";
+import type { Shared } from "./flight.ts";
+import type { Passage, Served } from "./passage.ts";
+import type { Shelf } from "./shelf.ts";
+import type { StoredHead, StoredResponse } from "./stored.ts";
+import { lengthPrefixed, variantOf } from "./vary.ts";
+
+/** Brings requests for the same together, so that the origin is asked once (RFC 9111 section 4). */
+export class Together {
+  readonly #shelf: Shelf;
+  readonly #fetches: Fetches;
+  readonly #now: () => number;
+
+  constructor(shelf: Shelf, fetches: Fetches, now: () => number) {
+    this.#shelf = shelf;
+    this.#fetches = fetches;
+    this.#now = now;
+  }
+
+  /** The origin's answer, asked for by this request or by another that wants the same. `keepsOld`: an error does not replace `entry`. */
+  async answer(
+    passage: Passage,
+    entry: StoredResponse | undefined,
+    keepsOld: boolean,
+    why: Forwarded,
+  ): Promise<Served> {
+    const { input, key, asked } = passage;
+    const { request } = input;
+    // A range of what is not stored may be the end of a huge file: it is asked for as it is.
+    const arriving = this.#fetches.under(key.text) !== undefined;
+    if (entry === undefined && !arriving && request.headers.has("range"))
+      return direct(passage, "range", why);
+    if (request.method === "HEAD") return direct(passage, "head", why);
+    const alone = passage.authorized || asked.has("no-store") || this.#fetches.isUnshared(key.text);
+    const shared = alone ? undefined : await this.#shared(passage, entry, keepsOld, why);
+    return shared ?? this.#asked(passage, entry, keepsOld, undefined, why);
+  }
+
+  /** As one of those who want the same; undefined where their answer is not for this request. */
+  async #shared(
+    passage: Passage,
+    entry: StoredResponse | undefined,
+    keepsOld: boolean,
+    why: Forwarded,
+  ): Promise<Served | undefined> {
+    const { key } = passage;
+    let flightKey = key.text;
+    // Twice at most: as asked, then among those of the same variant.
+    for (let attempts = 2; attempts > 0; attempts--) {
+      const flight = this.#fetches.under(flightKey);
+      if (flight === undefined) {
+        return this.#arrived(passage, entry) ?? this.#asked(passage, entry, keepsOld, flightKey, why);
+      }
+      const state = await flight.outcome();
+      if (state.phase === "failed") throw state.error;
+      if (state.phase !== "stored" && state.phase !== "streaming") return undefined;
+      if (isFor(passage, state)) return fromFlight(passage, state, why, this.#now());
+      const head = headOf(state);
+      if (isVariantFor(passage, head)) return undefined;
+      flightKey = [key.text, head.vary.join(), variantOf(head.vary, passage.headers())]
+        .map(lengthPrefixed)
+        .join("");
+    }
+    return undefined;
+  }
+
+  async #asked(
+    passage: Passage,
+    entry: StoredResponse | undefined,
+    keepsOld: boolean,
+    flightKey: string | undefined,
+    why: Forwarded,
+  ): Promise<Served> {
+    const landing = await this.#fetches.ask(passage, entry, keepsOld, flightKey);
+    return fromLanding(passage, landing, why, this.#now());
+  }
+
+  /** What another request has stored while this one looked in the tier beneath. */
+  #arrived(passage: Passage, entry: StoredResponse | undefined): Served | undefined {
+    const found = this.#shelf.peek(passage.key.text, passage.headers);
+    if (found === undefined || found === entry || !passage.isFresh(found.head)) return undefined;
+    return fromEntry(passage, found, "hit", this.#now());
+  }
+}
+
+/** Whether another request's answer fits this one: fresh, of its variant, not purged meanwhile, and there from its first byte. */
+function isFor(passage: Passage, state: Shared): boolean {
+  if (state.phase === "streaming" && !state.body.whole) return false;
+  const head = headOf(state);
+  return passage.isFresh(head) && isVariantFor(passage, head);
+}
+
+function isVariantFor(passage: Passage, head: StoredHead): boolean {
+  return head.vary.length === 0 || variantOf(head.vary, passage.headers()) === head.variant;
+}
