@@ -18,7 +18,11 @@ const INTERNAL = [
 
 /** @param tls whether the client's connection is https: HSTS over http means nothing (RFC 6797 section 7.2) */
 export function finish(policy: HeaderPolicy, response: Response, tls: boolean): Response {
-  const headers = new Headers(response.headers);
+  const { status, statusText, webSocket } = response;
+  const init = { status, statusText, headers: response.headers, webSocket };
+  // Bodies are what their Content-Encoding says all along the line.
+  const finished = new Response(response.body, { ...init, encodeBody: "manual" });
+  const { headers } = finished;
   for (const name of INTERNAL) headers.delete(name);
   if (tls) setDefault(headers, "strict-transport-security", policy.hsts);
   headers.set("x-content-type-options", "nosniff");
@@ -30,8 +34,7 @@ export function finish(policy: HeaderPolicy, response: Response, tls: boolean): 
       headers.append("content-security-policy", `frame-ancestors ${policy.frameAncestors}`);
     }
   }
-  const { status, statusText, webSocket } = response;
-  return new Response(response.body, { status, statusText, headers, webSocket, encodeBody: "manual" });
+  return finished;
 }
 
 function setDefault(headers: Headers, name: string, value: string): void {

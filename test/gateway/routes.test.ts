@@ -170,6 +170,31 @@ describe("media", () => {
     ["GET", "/media/.env", 404],
   ])("%s %s: %s", (method, path, status) => expect(refusal(method, path)).toBe(status));
 
+  test("whatever is asked, what reaches Archive names a file under media, however often it is decoded", () => {
+    const route = createRouter(POLICY);
+    const piece = fc.constantFrom(
+      ..."/ // . .. ... %2e %2E %252e %25252e %2f %252f %5c \\ ; %3b %00 %0a a b.webp media etc passwd ..; .git ~ %c0%ae %ff ?x".split(
+        " ",
+      ),
+    );
+    let reached = 0;
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        const target = canonicalize(`https://store.acme.com/media/${pieces.join("")}`);
+        if (target.faults.length > 0 || route(target).kind !== "media") return;
+        if (refusal("GET", target.path) !== undefined) return;
+        reached++;
+        for (let path = target.path, round = 0; round < 4; round++) {
+          expect(path).toMatch(/^\/media(?:\/|$)/);
+          expect(path.split("/").some((segment) => /^\.|[\\\0-\x1f\x7f]/.test(segment))).toBe(false);
+          path = decodeURIComponent(path);
+        }
+      }),
+      { numRuns: 3000 },
+    );
+    expect(reached).toBeGreaterThan(50);
+  });
+
   test("no WebSocket", () => expect(refusal("GET", "/media/a", { upgrade: "websocket" })).toBe(404));
 
   const adjusted = (path: string, headers: Record<string, string>, status = 200): Record<string, string> => {
