@@ -104,7 +104,7 @@ function english(told: Told): Texts {
       pageTitle: "✓ It is your turn",
       heading: "It is your turn",
       status: "It is your turn. Taking you to the store.",
-      detail: "Taking you to the store.",
+      detail: `You have ${minutesInside(told)} minutes to enter; your place inside is kept that long.`,
     };
   }
   switch (told.phase) {
@@ -182,7 +182,7 @@ function portuguese(told: Told): Texts {
       pageTitle: "✓ É a sua vez",
       heading: "É a sua vez",
       status: "É a sua vez. Entrando na loja.",
-      detail: "Entrando na loja.",
+      detail: `Você tem ${minutesInside(told)} minutos para entrar; o seu lugar fica guardado até lá.`,
     };
   }
   switch (told.phase) {
@@ -231,6 +231,11 @@ function minutesLeft({ standing, now }: Told): number | null {
   if (standing === null || standing.turnAt === null) return null;
   const ms = standing.turnAt - now;
   return ms < 50_000 ? 0 : Math.ceil(ms / 60_000);
+}
+
+/** The grace period: how long a pass waits for its first use. */
+function minutesInside({ policy }: Told): number {
+  return Math.max(1, Math.floor(policy.passIdleMs / 60_000));
 }
 
 function drawText({ standing, event, now }: Told, label: string, ticket: string): string {
