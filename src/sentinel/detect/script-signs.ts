@@ -73,13 +73,16 @@ const SIGNS: readonly (readonly [name: string, expression: RegExp])[] = [
   ],
 ];
 
+/** A call, a member, an index or an assignment: there is no script without one. */
+const CODE = /[a-z\])'"`]\s{0,3}(?:[(`[.=]|\?\.)/i;
+
 /** Cheap test that decides whether the expressions above are worth running. */
 const WORTH_READING =
   /alert|confirm|prompt|eval|document|window|self|top\[|location|fromc|constructor|import|settime|setint|script|msgbox|function|on(?:error|load|click|mouse|hash|message)|fetch|atob|parent\[|frames\[|this\[|[[\]()!+]{30}/i;
 
 /** The sign of script in a text that is not read as markup, or null. */
 export function scriptSign(text: string): string | null {
-  if (!WORTH_READING.test(text)) return null;
+  if (!CODE.test(text) || !WORTH_READING.test(text)) return null;
   for (const [name, expression] of SIGNS) if (expression.test(text)) return name;
   return null;
 }

@@ -195,6 +195,12 @@ const AFTER_SHORT_QUOTE: readonly Sign[] = [
 const WORTH_READING =
   /['"=<>;@`#|*(]|--|&&|\b(?:union|select|order|group|having|waitfor|or|and|drop|exec|execute|truncate|grant|create|update|declare|call|into|procedure|delete|insert|alter|rlike|like|limit)\b/i;
 
+/** Trying an expression on fewer tokens costs no more than looking for what it needs. */
+const SHORT = 48;
+
+/** A kind of token without which none of the signs that hold anywhere can. */
+const TELLING = /[UY&|WHhzfCVSpreuXyg$Ic#om]/;
+
 /** A number, and brackets that close what was opened around it. */
 const NUMBER_HEAD = /^(?:\+{0,2}[n#01v]|\)|\+w?\)|w\)|s\))/;
 
@@ -207,7 +213,7 @@ const NUMBER_HEAD = /^(?:\+{0,2}[n#01v]|\)|\+w?\)|w\)|s\))/;
 export function detectSqli(value: string): string | null {
   if (value.length < 3 || !WORTH_READING.test(value)) return null;
   const plain = sqlTokens(value, 0);
-  const found = first(ANYWHERE, plain);
+  const found = anywhere(plain);
   if (found !== null) return `plain:${found}`;
   if (NUMBER_HEAD.test(plain)) {
     const sign = first(AFTER_NUMBER, plain.replace(NUMBER_HEAD, ""));
@@ -221,13 +227,18 @@ function broken(value: string, quote: string, context: string): string | null {
   if (at < 0 || at === value.length - 1) return null;
   const tokens = sqlTokens(value, at + 1);
   const short = at <= 12 && !/\s/.test(value.slice(0, at)) ? first(AFTER_SHORT_QUOTE, tokens) : null;
-  const sign = short ?? first(AFTER_QUOTE, tokens) ?? first(ANYWHERE, tokens);
+  const sign = short ?? first(AFTER_QUOTE, tokens) ?? anywhere(tokens);
   return sign === null ? null : `${context}:${sign}`;
+}
+
+function anywhere(tokens: string): string | null {
+  return TELLING.test(tokens) ? first(ANYWHERE, tokens) : null;
 }
 
 function first(signs: readonly Sign[], tokens: string): string | null {
   for (const { name, needs, expression } of signs)
-    if ((needs === undefined || hasAll(tokens, needs)) && expression.test(tokens)) return name;
+    if ((tokens.length < SHORT || needs === undefined || hasAll(tokens, needs)) && expression.test(tokens))
+      return name;
   return null;
 }
 
