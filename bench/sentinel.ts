@@ -10,7 +10,7 @@ import {
   NO_OVERRIDES,
   type Sentinel,
 } from "../src/sentinel/index.ts";
-import { bodyRequest, formRequest, randomizer, shuffledTokens } from "../test/sentinel/shipped.ts";
+import { bodyRequest, formRequest, randomizer, shuffledTokens } from "../test/support/node/sentinel-rules.ts";
 
 const BROWSER = `Host: store.acme.com
 Connection: keep-alive

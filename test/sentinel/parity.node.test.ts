@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RunningEdge } from "../../src/cli/serve.ts";
 import { createSentinel, type InspectionRequest, NO_OVERRIDES } from "../../src/sentinel/index.ts";
 import { ADMIN_TOKEN, sendRaw, serve, startOrigin, type TestOrigin } from "../support/node/edge.ts";
-import { bodyRequest, formRequest, randomizer, shipped, shuffledTokens } from "./shipped.ts";
+import { bodyRequest, formRequest, randomizer, shipped, shuffledTokens } from "../support/node/sentinel-rules.ts";
 
 const { pkg, examples } = shipped();
 const REQUESTS = 1_000;

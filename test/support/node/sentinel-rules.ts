@@ -1,6 +1,6 @@
-import { compileSentinel } from "../../src/sentinel/compile/index.ts";
-import { exchangeOf } from "../../src/sentinel/compile/examples.ts";
-import type { InspectionRequest, SentinelPackage } from "../../src/sentinel/index.ts";
+import { compileSentinel } from "../../../src/sentinel/compile/index.ts";
+import { exchangeOf } from "../../../src/sentinel/compile/examples.ts";
+import type { InspectionRequest, SentinelPackage } from "../../../src/sentinel/index.ts";
 
 /** The rules as shipped, and the requests of the examples beside them. */
 export function shipped(): {
