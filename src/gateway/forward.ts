@@ -124,7 +124,7 @@ function wantsPlain(client: Headers): boolean {
 
 interface OutgoingBody {
   readonly kind: BodyKind;
-  readonly init: Uint8Array | ReadableStream<Uint8Array> | null;
+  readonly init: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
   readonly upload: Relay | undefined;
 }
 
@@ -133,7 +133,10 @@ function bodyOf(request: Request, ctx: ForwardContext, stallMs: number): Outgoin
   const body = ctx.body === undefined ? request.body : ctx.body;
   const bodiless = request.method === "GET" || request.method === "HEAD";
   if (body === null || bodiless) return { kind: "none", init: null, upload: undefined };
-  if (body instanceof Uint8Array) return { kind: "bytes", init: body, upload: undefined };
+  if (body instanceof Uint8Array) {
+    // Nothing here shares memory with another thread.
+    return { kind: "bytes", init: body as Uint8Array<ArrayBuffer>, upload: undefined };
+  }
   const upload = relay(body, contentLength(request.headers), { readMs: stallMs, writeMs: stallMs });
   return { kind: "stream", init: upload.body, upload };
 }
