@@ -128,14 +128,18 @@ interface OutgoingBody {
   readonly upload: Relay | undefined;
 }
 
+/** Bytes that no other thread can change while they are sent: all there are in a Worker, though their type allows for others. */
+function isUnshared(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer;
+}
+
 /** A streaming body goes through a relay, so that a client that breaks off is known as such. */
 function bodyOf(request: Request, ctx: ForwardContext, stallMs: number): OutgoingBody {
   const body = ctx.body === undefined ? request.body : ctx.body;
   const bodiless = request.method === "GET" || request.method === "HEAD";
   if (body === null || bodiless) return { kind: "none", init: null, upload: undefined };
   if (body instanceof Uint8Array) {
-    // Nothing here shares memory with another thread.
-    return { kind: "bytes", init: body as Uint8Array<ArrayBuffer>, upload: undefined };
+    return { kind: "bytes", init: isUnshared(body) ? body : body.slice(), upload: undefined };
   }
   const upload = relay(body, contentLength(request.headers), { readMs: stallMs, writeMs: stallMs });
   return { kind: "stream", init: upload.body, upload };
