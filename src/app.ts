@@ -46,6 +46,11 @@ export async function answer(request: Request, env: Env, waitUntil: WaitUntil): 
   return handle(request, parts, waitUntil);
 }
 
+/** Once a minute: burn rates are watched where there is no traffic as well. */
+export async function watch(env: Env): Promise<void> {
+  await partsFor(env).insight.watch();
+}
+
 /** The wired edge of these bindings. @throws where a binding is missing or wrong */
 function partsFor(env: Env): EdgeParts {
   let parts = apps.get(env);
@@ -60,8 +65,8 @@ const sleep = (ms: number): Promise<void> => scheduler.wait(ms);
 const INSIGHT_SHARDS = 8;
 /** Slower than this is bad for the latency objective, in ms. */
 const LATENCY_TARGETS = { byClass: { media: 1000, checkout: 1000 }, otherwise: 500 };
-/** The longest time that anything lives in the cache, and so a purge must be remembered. */
-const LONGEST_LIFETIME_MS = 365 * 86_400_000;
+/** How long a purge is remembered where a cache class names no longest lifetime. */
+const FALLBACK_LIFETIME_S = 365 * 86_400;
 
 function wire(env: Env, policy: Policy): EdgeParts {
   const { blueprint } = policy;
@@ -122,7 +127,7 @@ function wire(env: Env, policy: Policy): EdgeParts {
     takeFromLimit: limitsOf(env, insight),
     sentinelSettings: memoized((snapshot) => settingsOf(snapshot)),
     purges: memoized((snapshot) => new PurgeView(snapshot.purges)),
-    operate: operatorOf({ blueprint, settings, control, fabric, insight, queue }),
+    operate: operatorOf({ policy, settings, control, fabric, insight, queue }),
     now,
   };
 }
@@ -219,7 +224,7 @@ function hydrate(content: Uint8Array): Sentinel {
 }
 
 interface OperatorParts {
-  readonly blueprint: EdgeBlueprint;
+  readonly policy: Policy;
   readonly settings: Settings;
   readonly control: Control;
   readonly fabric: Fabric;
@@ -229,17 +234,23 @@ interface OperatorParts {
 
 /** The private API and the console, for requests that the Fabric let in. */
 function operatorOf(parts: OperatorParts): EdgeParts["operate"] {
-  const { blueprint, settings, control, fabric, insight, queue } = parts;
+  const { policy, settings, control, fabric, insight, queue } = parts;
+  const { blueprint } = policy;
   const { ownOrigins } = settings;
   const app = new Hono<{ Bindings: Operator }>();
   app.onError((thrown) => {
     throw thrown;
   });
+  const lifetimes = policy.cache.classes.map(
+    ({ lifetime, stale }) =>
+      (lifetime.max ?? FALLBACK_LIFETIME_S) + Math.max(stale.whileRevalidate, stale.ifError),
+  );
+  const longestLifetimeMs = Math.max(0, ...lifetimes) * 1000;
   const checkRules = (content: Uint8Array): Promise<string[]> => Promise.resolve(packageFaults(content));
   const api = controlRoutes({
     control,
     ownOrigins,
-    longestLifetimeMs: LONGEST_LIFETIME_MS,
+    longestLifetimeMs,
     rooms: queue.desk,
     checkRules,
   });
@@ -289,11 +300,20 @@ function isNear(event: RoomStatus["event"], at: number): boolean {
   return event !== null && Date.parse(event.startsAt) - SALE_LEAD_MS <= at && at < Date.parse(event.endsAt);
 }
 
+/** Why a package cannot be put in force: the CLI has compiled and tested it, this proves that the engine takes it. */
 function packageFaults(content: Uint8Array): string[] {
   try {
+    const pkg: unknown = JSON.parse(new TextDecoder().decode(content));
+    const known =
+      typeof pkg === "object" &&
+      pkg !== null &&
+      "format" in pkg &&
+      "rules" in pkg &&
+      Array.isArray(pkg.rules);
+    if (!known) return ["this is no rules package; publish one with: edge rules publish"];
     hydrate(content);
     return [];
   } catch (error) {
-    return [error instanceof Error ? error.message : String(error)];
+    return [`the engine cannot load it: ${error instanceof Error ? error.message : String(error)}`];
   }
 }

@@ -209,7 +209,9 @@ async function forward(
     now: parts.now,
     waitUntil,
   });
-  life.origin = { target: route.kind === "media" ? "archive" : parts.blueprint.storefront.name, ...origin };
+  const target = route.kind === "media" ? "archive" : parts.blueprint.storefront.name;
+  life.origin = { target, ...origin };
+  parts.insight.fetched({ target, zone: origin.zone, tries: origin.tries, durationMs: origin.ms });
   return response;
 }
 

@@ -1,4 +1,4 @@
-import { answer } from "./app.ts";
+import { answer, watch } from "./app.ts";
 import type { Env } from "./env.ts";
 
 export { ControlObject } from "./control/index.ts";
@@ -7,4 +7,5 @@ export { GateObject, RoomObject } from "./queue/index.ts";
 
 export default {
   fetch: (request, env, ctx) => answer(request, env, (work) => ctx.waitUntil(work)),
+  scheduled: (_controller, env, ctx) => ctx.waitUntil(watch(env)),
 } satisfies ExportedHandler<Env>;

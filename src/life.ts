@@ -141,11 +141,12 @@ function sentinelRecord({ sentinel, answer, answerFailed }: Life): RequestEvent[
     mode: sentinel.mode,
     score: verdicts.reduce((sum, { score }) => sum + score, 0),
     matches: verdicts.flatMap(({ matches }) =>
-      matches.map(({ rule, class: className, uncounted, where }) => ({
+      matches.map(({ rule, class: className, uncounted, where, excerpt }) => ({
         rule,
         class: className,
         uncounted,
         where,
+        excerpt,
       })),
     ),
     budget: sentinel.verdict.budget,
@@ -155,6 +156,10 @@ function sentinelRecord({ sentinel, answer, answerFailed }: Life): RequestEvent[
 
 function queueRecord(queue: GateOutcome | null): RequestEvent["queue"] {
   if (queue === null || queue.room === null) return null;
-  const estimateMs = queue.kind === "queued" ? queue.expectedWaitMs : null;
-  return { room: queue.room, outcome: queue.kind, waitedMs: null, estimateMs };
+  return {
+    room: queue.room,
+    outcome: queue.kind,
+    waitedMs: queue.kind === "admitted" ? queue.waitedMs : null,
+    estimateMs: queue.kind === "queued" ? queue.expectedWaitMs : null,
+  };
 }

@@ -96,7 +96,11 @@ function line(scene: Scene): { parts: EdgeParts; events: RequestEvent[]; asked: 
       gate: () => Promise.resolve({ kind: "bypass", room: null, reason: "no-room" }),
       finish: () => undefined,
     },
-    insight: { record: (event: RequestEvent) => events.push(event), count: () => undefined },
+    insight: {
+      record: (event: RequestEvent) => events.push(event),
+      count: () => undefined,
+      fetched: () => undefined,
+    },
     sentinel: () => Promise.resolve(sentinel),
     sentinelSettings: () => ({ rules: {}, paths: [] }),
     takeFromLimit: () => Promise.resolve(scene.limited !== true),

@@ -62,6 +62,7 @@ export async function serveEdge(settings: ServeSettings, bundle?: WorkerBundle):
       ],
       modulesRoot: ".",
       bindings: {
+        ...settings.passedOn,
         STOREFRONT_ORIGIN: settings.storefront.join(","),
         ARCHIVE_ORIGIN: settings.archive.join(","),
         LOCAL_AUTHORITIES: `127.0.0.1:${port},localhost:${port}`,

@@ -14,7 +14,11 @@ export interface ServeSettings {
   readonly persist: string | undefined;
   readonly https: boolean;
   readonly ticketKeys: string | undefined;
+  /** Bindings handed on as they are: alerts and Cloudflare Access. */
+  readonly passedOn: Readonly<Record<string, string>>;
 }
+
+const PASSED_ON = ["ALERT_WEBHOOK", "ACCESS_TEAM", "ACCESS_AUD", "FABRIC_ONLY"];
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -52,6 +56,12 @@ export function readServeSettings(environment: Environment): ServeSettings {
     persist: value("PERSIST"),
     https: https === "1",
     ticketKeys: value("TICKET_KEYS"),
+    passedOn: Object.fromEntries(
+      PASSED_ON.flatMap((name) => {
+        const text = value(name);
+        return text === undefined ? [] : [[name, text]];
+      }),
+    ),
   };
   if (faults.length > 0) throw new FaultList(faults);
   return settings;

@@ -1,5 +1,5 @@
 import { logLine, type RequestEvent } from "./event.ts";
-import { measure, type LatencyTargets } from "./measure.ts";
+import { measure, measureFetch, type LatencyTargets, type OriginFetch } from "./measure.ts";
 import type { Labels, Sample } from "./series.ts";
 import { createShards, type Shards } from "./shards.ts";
 import { sightingsIn, type Sighting } from "./sightings.ts";
@@ -33,6 +33,8 @@ export interface RecordContext {
 export interface Insight {
   /** Logs the event and counts it. Never throws, never waits. */
   record(event: RequestEvent, context: RecordContext): void;
+  /** Counts one answer of an origin; a request may cause none or many. */
+  fetched(fetch: OriginFetch): void;
   /** Counts something that is not a request: a retry, an ejection, a guard. Flushed with the next request's numbers. */
   count(event: string, labels?: Labels): void;
   /** What this isolate has counted and not reported yet. */
@@ -130,6 +132,7 @@ export function createInsight(options: InsightOptions): Insight {
         log(JSON.stringify({ event: "insight-failed", requestId: event.requestId, error: String(error) }));
       }
     },
+    fetched: (fetch) => measureFetch(tally, fetch),
     count(event, labels = {}) {
       tally.add("edge_events_total", { event, ...labels });
     },

@@ -23,15 +23,25 @@ export function measure(tally: Tally, event: RequestEvent, latency: LatencyTarge
   if (event.cache !== null) {
     tally.add("edge_cache_requests_total", { http_route: route, outcome: event.cache.outcome });
   }
-  if (event.origin !== null) {
-    const { target, zone, tries, durationMs } = event.origin;
-    tally.add("edge_origin_requests_total", { target });
-    tally.add("edge_origin_tries_total", { zone }, tries);
-    tally.observe("http_client_request_duration_seconds", { zone }, durationMs / 1000);
-  }
   if (event.sentinel !== null) measureSentinel(tally, event.sentinel);
   measureQueue(tally, event);
   measureObjectives(tally, event, latency);
+}
+
+/** One answer of an origin, whoever asked: a page, each of its fragments, a refresh behind the scenes. */
+export interface OriginFetch {
+  /** Name of the Compute, or `archive`. */
+  readonly target: string;
+  readonly zone: string;
+  readonly tries: number;
+  /** To the first byte. */
+  readonly durationMs: number;
+}
+
+export function measureFetch(tally: Tally, { target, zone, tries, durationMs }: OriginFetch): void {
+  tally.add("edge_origin_requests_total", { target });
+  tally.add("edge_origin_tries_total", { zone }, tries);
+  tally.observe("http_client_request_duration_seconds", { zone }, durationMs / 1000);
 }
 
 function measureSentinel(tally: Tally, sentinel: SentinelRecord): void {
