@@ -23,14 +23,16 @@ export interface KeyValue {
 }
 
 /** Milliseconds a command may take: a page without its cart count is better than a page that never comes. */
-const COMMAND_DEADLINE = 2_000;
+const COMMAND_DEADLINE = 1_000;
+/** Milliseconds that a Redis which was too slow is left alone. */
+const REST = 1_000;
 /** Milliseconds between tries to reach a Redis that was lost. */
 const RECONNECT = 250;
 
 /**
  * Connects to Redis, e.g. `redis://127.0.0.1:6379`. Keys get the prefix `acme:`.
  * Throws when it cannot be reached now. When it is lost later, commands fail at
- * once (or, where it hangs, at their deadline) until it is back.
+ * once (where it hangs, one a while waits for its deadline) until it is back.
  */
 export async function connectRedis(redisUrl: string): Promise<KeyValue> {
   let reached = false;
@@ -49,24 +51,27 @@ export async function connectRedis(redisUrl: string): Promise<KeyValue> {
     throw new Error(`Redis at ${new URL(redisUrl).host} cannot be reached; is REDIS_URL right?`, { cause });
   });
   reached = true;
+  const within = impatient();
   return {
-    get: async (key) => (await within(client.get(key))) ?? undefined,
+    get: async (key) => (await within(() => client.get(key))) ?? undefined,
     async set(key, value, seconds) {
-      await within(client.set(key, value, { expiration: { type: "EX", value: seconds } }));
+      await within(() => client.set(key, value, { expiration: { type: "EX", value: seconds } }));
     },
-    fields: async (key) => ({ ...(await within(client.hGetAll(key))) }),
+    fields: async (key) => ({ ...(await within(() => client.hGetAll(key))) }),
     async setField(key, field, value, seconds) {
-      await within(client.multi().hSet(key, field, value).expire(key, seconds).exec());
+      await within(() => client.multi().hSet(key, field, value).expire(key, seconds).exec());
     },
     async addToField(key, field, amount, seconds) {
-      const [sum] = await within(client.multi().hIncrBy(key, field, amount).expire(key, seconds).execTyped());
+      const [sum] = await within(() =>
+        client.multi().hIncrBy(key, field, amount).expire(key, seconds).execTyped(),
+      );
       return sum;
     },
     async removeFields(key, fields) {
-      if (fields.length > 0) await within(client.hDel(key, [...fields]));
+      if (fields.length > 0) await within(() => client.hDel(key, [...fields]));
     },
     async remove(key) {
-      await within(client.del(key));
+      await within(() => client.del(key));
     },
     async close() {
       client.destroy();
@@ -74,14 +79,22 @@ export async function connectRedis(redisUrl: string): Promise<KeyValue> {
   };
 }
 
-async function within<Result>(command: Promise<Result>): Promise<Result> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error("Redis did not answer in time")), COMMAND_DEADLINE);
-  try {
-    return await Promise.race([command, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** Runs commands within the deadline; after one that was late, the next ones fail at once for a while. */
+function impatient(): <Result>(command: () => Promise<Result>) => Promise<Result> {
+  let restUntil = 0;
+  return async (command) => {
+    if (Date.now() < restUntil) throw new Error("Redis did not answer a moment ago");
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      restUntil = Date.now() + REST;
+      late.reject(new Error("Redis did not answer in time"));
+    }, COMMAND_DEADLINE);
+    try {
+      return await Promise.race([command(), late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
 }
 
 interface Entry {

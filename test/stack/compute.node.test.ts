@@ -117,7 +117,7 @@ test("replicas come and go under load and no request fails", async () => {
     await scaled.scale(count);
     expect(scaled.replicas).toBe(count);
     const before = statuses.get(200) ?? 0;
-    await expect.poll(() => statuses.get(200) ?? 0).toBeGreaterThan(before + 50);
+    await expect.poll(() => statuses.get(200) ?? 0, { timeout: 20_000 }).toBeGreaterThan(before + 50);
   }
   stopping.abort();
   await Promise.all(load);

@@ -220,13 +220,14 @@ describe.each(["pglite", "postgres"] as const)("orders on %s", (kind) => {
         },
       });
       outbox.wake();
-      await expect.poll(() => sql.query("SELECT id FROM outbox"), { timeout: 10_000 }).toEqual([]);
+      await expect.poll(() => sql.query("SELECT id FROM outbox"), { timeout: 20_000 }).toEqual([]);
       await outbox.close();
       expect(calls).toEqual(Array.from({ length: 3 }, () => ["stock-5", "stock-6"]));
     });
 
     test("a burst of orders makes few purges", async () => {
       await setStock(ITEM, 1_000);
+      const begun = Date.now();
       let purges = 0;
       const outbox = openOutbox({ sql, purge: async () => void purges++ });
       const burst = createCheckout(sql, outbox.wake);
@@ -241,10 +242,12 @@ describe.each(["pglite", "postgres"] as const)("orders on %s", (kind) => {
           }),
         });
       }
-      await expect.poll(() => sql.query("SELECT id FROM outbox"), { timeout: 5_000 }).toEqual([]);
+      await expect.poll(() => sql.query("SELECT id FROM outbox"), { timeout: 20_000 }).toEqual([]);
       await outbox.close();
       expect(purges).toBeGreaterThan(0);
-      expect(purges).toBeLessThan(20);
+      // One at once, then at most one each 250 ms, however long the machine takes over the orders.
+      expect(purges).toBeLessThanOrEqual(1 + Math.ceil((Date.now() - begun) / 250));
+      expect(purges).toBeLessThan(50);
     });
 
     test("two replicas' outboxes share the work, and each row is delivered once when nothing fails", async () => {
@@ -264,7 +267,7 @@ describe.each(["pglite", "postgres"] as const)("orders on %s", (kind) => {
       const dying = openOutbox({ sql, interval: 60_000, purge: () => new Promise(() => undefined) });
       void dying.deliver();
       await expect
-        .poll(() => sql.query("SELECT attempts FROM outbox WHERE due_at > now()"))
+        .poll(() => sql.query("SELECT attempts FROM outbox WHERE due_at > now()"), { timeout: 20_000 })
         .toEqual([{ attempts: 1 }]);
       const next = openOutbox({ sql, interval: 60_000, purge: () => Promise.resolve() });
       expect(await next.deliver()).toBe(0);

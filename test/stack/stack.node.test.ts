@@ -63,7 +63,7 @@ describe.skipIf(!postgres.available || !redis.available)("on real PostgreSQL and
     expect(statuses.filter((status) => status === 201).length).toBe(40);
     expect(statuses.filter((status) => status === 409).length).toBe(60);
     expect(await stockOf(stack, productId)).toBe(0);
-    await expect.poll(() => purged.at(-1)).toBe(`stock-${productId}`);
+    await expect.poll(() => purged.at(-1), { timeout: 10_000 }).toBe(`stock-${productId}`);
   });
 
   test("a cart begun in one zone is there in the other", async () => {

@@ -298,7 +298,9 @@ describe("one visitor's pages", () => {
     expect(account.match(/<li id="order-/g)?.length).toBe(1);
     expect(account).toContain("Thank you");
     expect(account).toContain("Cart, 0 things");
-    await expect.poll(() => purged.filter((tag) => tag === "stock-7")).toEqual(["stock-7"]);
+    await expect
+      .poll(() => purged.filter((tag) => tag === "stock-7"), { timeout: 10_000 })
+      .toEqual(["stock-7"]);
   });
 
   test("nobody sees another's orders", async () => {
@@ -428,6 +430,6 @@ test("the admin page adds stock, and the edge is told", async () => {
   purged.length = 0;
   const answer = await post("/admin/stock", { product: "20", amount: "5" });
   expect(answer.status).toBe(303);
-  await expect.poll(() => purged).toContain("stock-20");
+  await expect.poll(() => purged, { timeout: 10_000 }).toContain("stock-20");
   expect((await post("/admin/stock", { product: "20", amount: "-9999999" })).status).toBe(422);
 });
