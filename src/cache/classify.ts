@@ -19,7 +19,8 @@ interface HydratedClass {
   readonly patterns: readonly RegExp[];
 }
 
-const MEMORY = 4096;
+const REMEMBERED = 4096;
+const LONGEST_REMEMBERED = 256;
 /** Bytes on whose meaning an origin and a cache may differ: encoded separators, dots and controls, backslashes, path parameters, empty segments. */
 const AMBIGUOUS = /%(?:2f|5c|2e|00|0[9ad]|23|3b|3f|25)|[\\;]|\/\/|[^\x21-\x7e]|(?:^|\/)\.\.?(?:\/|$)/i;
 
@@ -42,8 +43,8 @@ export class Classifier {
     const known = this.#remembered.get(path);
     if (known !== undefined) return known;
     const found = this.#find(path);
-    if (this.#remembered.size >= MEMORY) this.#remembered.clear();
-    this.#remembered.set(path, found);
+    if (this.#remembered.size >= REMEMBERED) this.#remembered.clear();
+    if (path.length <= LONGEST_REMEMBERED) this.#remembered.set(path, found);
     return found;
   }
 

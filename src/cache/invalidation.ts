@@ -11,7 +11,7 @@ import { cacheGroups } from "./tags.ts";
  */
 export function invalidatedBy(
   { request, path, query }: CacheInput,
-  headers: Headers,
+  { headers, status }: Response,
   classOf: (path: string) => CacheClass | undefined,
 ): Pick<Purge, "kind" | "value">[] {
   const urls = new Set<string>();
@@ -22,7 +22,9 @@ export function invalidatedBy(
     urls.add(kept === "" ? at : `${at}?${kept}`);
   };
   add(path, query);
-  for (const field of ["location", "content-location"]) {
+  // A redirect's Location is where to go next, not what was changed.
+  const redirects = status >= 300;
+  for (const field of redirects ? ["content-location"] : ["location", "content-location"]) {
     const value = headers.get(field);
     const url = value === null ? null : URL.parse(value, request.url);
     if (url !== null && url.host === new URL(request.url).host) add(url.pathname, url.search.slice(1));

@@ -33,6 +33,9 @@ const CONDITIONS = [
   "range",
 ];
 
+/** Headers that tell the origin of dimensions; a client's own are not passed on. */
+const OWN_PREFIX = "x-edge-";
+
 /** Always let through: they carry the request's identity and are not the client's to choose. */
 const OWN = ["authorization", "traceparent", "tracestate", "x-request-id"];
 
@@ -49,10 +52,11 @@ export function originHeaders(
   known: ReadonlyMap<string, Dimension>,
 ): Headers {
   const headers = rules.headers === "all" ? new Headers(client) : picked(client, [...rules.headers, ...OWN]);
-  for (const name of [...OVERRIDES, ...CONDITIONS, "cookie"]) headers.delete(name);
+  const own = [...headers.keys()].filter((name) => name.startsWith(OWN_PREFIX));
+  for (const name of [...OVERRIDES, ...CONDITIONS, ...own, "cookie"]) headers.delete(name);
   const cookies: string[] = [];
   for (const [name, value] of key.dimensions) {
-    headers.set(`x-edge-${name}`, value);
+    headers.set(OWN_PREFIX + name, value);
     const dimension = known.get(name);
     if (dimension?.source === "cookie") cookies.push(`${dimension.field}=${value}`);
   }
@@ -80,11 +84,14 @@ export function addConditions(headers: Headers, stored: StoredHead): void {
   if (modified !== null) headers.set("if-modified-since", modified);
 }
 
-/** A request that passes by the cache, as the client sent it, but for what it says of composing: that is this cache's to say. */
+/** A request that passes by the cache, as the client sent it, but for what is this cache's to say: dimensions, and who composes. */
 export function passingRequest(request: Request, composes: boolean): Request {
-  if (!composes && !request.headers.has("surrogate-capability")) return request;
+  const own = [...request.headers.keys()].filter(
+    (name) => name.startsWith(OWN_PREFIX) || name === "surrogate-capability",
+  );
+  if (!composes && own.length === 0) return request;
   const headers = new Headers(request.headers);
+  for (const name of own) headers.delete(name);
   if (composes) headers.set("surrogate-capability", CAPABILITY);
-  else headers.delete("surrogate-capability");
   return new Request(request, { headers });
 }

@@ -10,7 +10,7 @@ import { invalidatedBy } from "./invalidation.ts";
 import { keyOf } from "./key.ts";
 import { originHeaders } from "./origin-request.ts";
 import type { BypassReason, CacheDependencies, CacheInput, FetchOrigin, Passage, Served } from "./passage.ts";
-import { type PurgeState, PurgeView } from "./purge.ts";
+import { type Purge, type PurgeState, PurgeView } from "./purge.ts";
 import { reuseOf, standsInForError } from "./reuse.ts";
 import { Shelf } from "./shelf.ts";
 import { CacheApiStore, MemoryStore } from "./store.ts";
@@ -40,7 +40,8 @@ export class EdgeCache {
   readonly #together: Together;
   readonly #failing = new Until(REMEMBERED_KEYS);
   /** Invalidations by unsafe requests that this isolate has seen. */
-  readonly #invalidations = new PurgeView([]);
+  #invalidations = new PurgeView([]);
+  #invalidated = 0;
 
   constructor(policy: CompiledCachePolicy, dependencies: CacheDependencies) {
     const { now, random, cacheApi, host } = dependencies;
@@ -174,13 +175,17 @@ export class EdgeCache {
     const answer = await bypass(input, fetchOrigin, classified, "method", "method");
     const safe = input.request.method === "OPTIONS" || input.request.method === "TRACE";
     if (safe || answer.response.status >= 400) return answer;
-    const invalidated = invalidatedBy(
-      input,
-      answer.response.headers,
-      (path) => this.#classifier.classOf(path).rules,
-    );
-    for (const purge of invalidated) this.#invalidations.add({ ...purge, soft: false, at: this.#now() });
+    const invalidated = invalidatedBy(input, answer.response, (path) => this.#classifier.classOf(path).rules);
+    for (const purge of invalidated) this.#invalidate({ ...purge, soft: false, at: this.#now() });
     return { ...answer, invalidated };
+  }
+
+  /** Remembers an invalidation; when there are too many, as one of everything. */
+  #invalidate(purge: Purge): void {
+    if (++this.#invalidated > REMEMBERED_KEYS) {
+      this.#invalidations = new PurgeView([{ ...purge, kind: "all", value: "" }]);
+      this.#invalidated = 0;
+    } else this.#invalidations.add(purge);
   }
 }
 

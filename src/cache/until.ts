@@ -1,6 +1,12 @@
-/** Remembers moments by key for a bounded number of keys, the oldest forgotten first. */
+import { hashTag } from "./tags.ts";
+
+/**
+ * Remembers moments by key for a bounded number of keys, the oldest forgotten
+ * first. Keys are kept as hashes, as strangers choose them and they may be long;
+ * where two collide, one origin request is or is not shared.
+ */
 export class Until {
-  readonly #moments = new Map<string, number>();
+  readonly #moments = new Map<number, number>();
   readonly #limit: number;
 
   constructor(limit: number) {
@@ -8,19 +14,21 @@ export class Until {
   }
 
   set(key: string, until: number): void {
-    this.#moments.delete(key);
-    this.#moments.set(key, until);
+    const hash = hashTag(key);
+    this.#moments.delete(hash);
+    this.#moments.set(hash, until);
     const [oldest] = this.#moments.keys();
     if (this.#moments.size > this.#limit && oldest !== undefined) this.#moments.delete(oldest);
   }
 
   delete(key: string): void {
-    this.#moments.delete(key);
+    this.#moments.delete(hashTag(key));
   }
 
   /** Whether the moment of this key lies ahead. */
   holds(key: string, now: number): boolean {
-    const until = this.#moments.get(key);
+    if (this.#moments.size === 0) return false;
+    const until = this.#moments.get(hashTag(key));
     return until !== undefined && now < until;
   }
 }

@@ -543,6 +543,37 @@ describe("sessions", () => {
   });
 });
 
+describe("a client", () => {
+  it("cannot say what is the edge's to say, on any path", async () => {
+    for (const mode of ["cache", "never"] as const) {
+      const rig = rigOf(policyOf([classWith({ mode })]));
+      rig.origin = () => answer("x");
+      await rig.get("/a", {
+        "x-edge-currency": "usd",
+        "surrogate-capability": 'evil="ESI/1.0"',
+        "x-other": "kept",
+      });
+      const headers = rig.asked[0]?.headers;
+      expect(
+        ["x-edge-currency", "surrogate-capability", "x-other"].map((name) => headers?.get(name)),
+      ).toEqual([null, null, "kept"]);
+    }
+  });
+
+  it("that is redirected after a POST does not thereby make the page it goes to invalid", async () => {
+    const rig = rigOf(follow());
+    rig.origin = (request) =>
+      request.method === "GET"
+        ? answer("x", { "cache-control": "max-age=600" })
+        : answer(null, { location: "/product" }, 303);
+    await (await rig.get("/product")).response.text();
+    await rig.settle();
+    rig.clock.now += 1000;
+    await rig.get("/cart", {}, { method: "POST" });
+    expect((await rig.get("/product")).outcome).toBe("hit");
+  });
+});
+
 describe("bad input takes the safest reading", () => {
   const cases: readonly (readonly [string, Record<string, string>])[] = [
     ["Cache-Control", { "cache-control": "max-age=abc" }],
