@@ -2,7 +2,7 @@ import { encodingsOf, inflate } from "./bodies/index.ts";
 import type { Inflated } from "./bodies/inflate.ts";
 import { evaluate, type Finding } from "./engine/evaluate.ts";
 import { attempt, createEngine, exceededReason } from "./engine/index.ts";
-import { pathPattern, plainPath } from "./engine/paths.ts";
+import { plainPath } from "./engine/paths.ts";
 import { type RequestScope, Scopes } from "./engine/scope.ts";
 import type { SentinelPackage } from "./package.ts";
 import { type RateKey, rateMatcher } from "./rates.ts";
@@ -46,9 +46,7 @@ export function createSentinel(pkg: SentinelPackage): Sentinel {
 
   const place = (target: string, settings: SentinelSettings, now: number): Place => {
     const path = plainPath(target);
-    const found =
-      path === null ? undefined : settings.paths.find((entry) => pathPattern(entry.path).test(path));
-    return { scope: scopes.of(settings, path, now), mode: found?.mode ?? null };
+    return { scope: scopes.of(settings, path, now), mode: scopes.modeOf(settings, path) };
   };
 
   const judge = (request: InspectionRequest, body: Inflated, at: Place): Verdict => {
@@ -62,7 +60,7 @@ export function createSentinel(pkg: SentinelPackage): Sentinel {
 
   return {
     version: pkg.version,
-    bodyBytes: () => pkg.settings.limits.body,
+    bodyBytes: (_method, headers) => (isEmpty(headers) ? 0 : pkg.settings.limits.body),
     inspectRequest: (request, settings, now) => {
       const at = place(request.target, settings, now);
       if (at.mode === "off") return { ...PASS, mode: at.mode };
@@ -77,4 +75,8 @@ export function createSentinel(pkg: SentinelPackage): Sentinel {
     inspectResponse: (response, settings, now) =>
       responseInspector(engine, response, place(response.target, settings, now)),
   };
+}
+
+function isEmpty(headers: readonly (readonly [string, string])[]): boolean {
+  return headers.some(([name, value]) => name.toLowerCase() === "content-length" && value.trim() === "0");
 }

@@ -1,7 +1,8 @@
-import { formDecode } from "../transformations/percent.ts";
+import { percentDecode } from "../transformations/percent.ts";
 
-/** Pairs of a query or form, each decoded once; `&` and (as some servers do not) no `;` separates them. */
-export function* formPairs(text: string): Generator<readonly [string, string]> {
+/** Pairs of a query or form (WHATWG URL, 5.1), each decoded once; the signs of a plus are turned into spaces all at once. */
+export function* formPairs(form: string): Generator<readonly [string, string]> {
+  const text = form.replace(/\+/g, " ");
   let from = 0;
   while (from <= text.length) {
     const end = text.indexOf("&", from);
@@ -14,7 +15,6 @@ export function* formPairs(text: string): Generator<readonly [string, string]> {
 
 function decodePair(pair: string): readonly [string, string] {
   const equals = pair.indexOf("=");
-  const name = equals < 0 ? pair : pair.slice(0, equals);
-  const value = equals < 0 ? "" : pair.slice(equals + 1);
-  return [formDecode(name), formDecode(value)];
+  if (equals < 0) return [percentDecode(pair), ""];
+  return [percentDecode(pair.slice(0, equals)), percentDecode(pair.slice(equals + 1))];
 }

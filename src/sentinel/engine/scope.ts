@@ -1,5 +1,5 @@
 import type { PackageRule, SentinelPackage } from "../package.ts";
-import type { SentinelSettings, Uncounted } from "../verdict.ts";
+import type { Override, SentinelSettings, Uncounted } from "../verdict.ts";
 import type { Collection } from "../variables.ts";
 import { type Compiled, type Rule, type Selector, selectorOf } from "./plan.ts";
 import { selects, type Scope } from "./evaluate.ts";
@@ -23,7 +23,11 @@ interface Resolved {
   readonly running: Uint8Array;
   readonly uncounted: readonly (Uncounted | null)[];
   readonly inert: InertValues;
+  readonly paths: readonly { readonly pattern: RegExp; readonly mode: Override }[];
 }
+
+/** Settings in force and the ones just before; more are not kept. */
+const KEPT = 8;
 
 /** Resolves operators' overrides once a settings object, and exclusions once a request. */
 export class Scopes {
@@ -31,6 +35,8 @@ export class Scopes {
   private readonly compiled: Compiled;
   private readonly exclusions: readonly Exclusion[];
   private readonly resolved = new WeakMap<SentinelSettings, Resolved>();
+  /** By content: the same settings come as a new object whenever the snapshot is fetched. */
+  private readonly known = new Map<string, Resolved>();
 
   constructor(pkg: SentinelPackage, compiled: Compiled) {
     this.pkg = pkg;
@@ -66,9 +72,24 @@ export class Scopes {
     };
   }
 
+  /** The mode an operator set for a path; null: none, or the path is written ambiguously. */
+  modeOf(settings: SentinelSettings, path: string | null): Override | null {
+    if (path === null || settings.paths.length === 0) return null;
+    return this.resolve(settings).paths.find(({ pattern }) => pattern.test(path))?.mode ?? null;
+  }
+
   private resolve(settings: SentinelSettings): Resolved {
-    const known = this.resolved.get(settings);
-    if (known !== undefined) return known;
+    const resolved = this.resolved.get(settings);
+    if (resolved !== undefined) return resolved;
+    const content = JSON.stringify(settings);
+    const known = this.known.get(content) ?? this.compute(settings);
+    if (this.known.size >= KEPT) this.known.clear();
+    this.known.set(content, known);
+    this.resolved.set(settings, known);
+    return known;
+  }
+
+  private compute(settings: SentinelSettings): Resolved {
     const running = new Uint8Array(this.compiled.rules.length);
     const paranoia = settings.paranoia ?? this.pkg.settings.paranoia;
     const uncounted = this.compiled.rules.map(({ index, source }) => {
@@ -83,14 +104,13 @@ export class Scopes {
       if (source.shadow) return "shadow";
       return source.paranoia > paranoia.block ? "paranoia" : null;
     });
-    const made = { running, uncounted, inert: new InertValues() };
-    this.resolved.set(settings, made);
-    return made;
+    const paths = settings.paths.map(({ path, mode }) => ({ pattern: pathPattern(path), mode }));
+    return { running, uncounted, inert: new InertValues(), paths };
   }
 }
 
 /** The rule's own override, else the first of its tags'. */
-function overrideOf({ rules }: SentinelSettings, rule: PackageRule): "off" | "monitor" | "block" | null {
+function overrideOf({ rules }: SentinelSettings, rule: PackageRule): Override | null {
   for (const key of [rule.id, ...rule.tags.map((tag) => `tag:${tag}`), `tag:${rule.class}`]) {
     const override = rules[key];
     if (override !== undefined) return override;

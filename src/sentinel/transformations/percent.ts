@@ -21,7 +21,7 @@ export function percentDecode(text: string): string {
 }
 
 export function formDecode(text: string): string {
-  return percentDecode(text.includes("+") ? text.replaceAll("+", " ") : text);
+  return percentDecode(text.replace(/\+/g, " "));
 }
 
 export function percentDecodeWide(text: string): string {

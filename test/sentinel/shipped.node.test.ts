@@ -1,0 +1,142 @@
+import { describe, expect, test } from "vitest";
+import { compileSentinel, runInlineTests } from "../../src/sentinel/compile/index.ts";
+import { createSentinel, NO_OVERRIDES, type Verdict } from "../../src/sentinel/index.ts";
+import {
+  bodyRequest,
+  formRequest,
+  randomizer,
+  shipped,
+  shuffledTokens,
+} from "../support/node/sentinel-rules.ts";
+
+const { pkg } = shipped();
+const sentinel = createSentinel(pkg);
+
+async function inspect(request: ReturnType<typeof formRequest>): Promise<Verdict> {
+  return sentinel.inspectRequest(request, NO_OVERRIDES, 0);
+}
+
+describe("the rules as shipped", () => {
+  test("behave as the examples beside them say", async () => {
+    const { tests } = compileSentinel("rules");
+    const { run, faults } = await runInlineTests(pkg, tests);
+    expect(faults).toEqual([]);
+    expect(run).toBe(tests.length);
+    expect(run).toBeGreaterThan(300);
+  });
+
+  test("run nothing natively that is not linear", () => {
+    const { report } = compileSentinel("rules");
+    for (const { expression, proof, rule } of report.expressions) {
+      if (expression.engine !== "native") continue;
+      expect(["bounded", "linear"], rule).toContain(proof.complexity);
+    }
+    expect(report.expressions.length).toBeGreaterThan(50);
+  });
+});
+
+const PIECES = [
+  " ",
+  "(",
+  "'",
+  "/",
+  "a",
+  "1",
+  "../",
+  "<",
+  "<script ",
+  "<svg on",
+  "%",
+  "%25",
+  "%u0041",
+  "&#60;",
+  "&#000000000",
+  "\\u0041",
+  "${",
+  "${jndi:",
+  "${lower:j}",
+  "select ",
+  "union select ",
+  "1 or 1=1 ",
+  "/*",
+  "/**/",
+  ";cat ",
+  "+ADw-",
+  "\xc0\xae",
+  "\0",
+  "/etc?",
+  "{{",
+  '{"a":',
+  "[",
+  "a=b&",
+  ",;",
+  "$IFS",
+  "$aaaa",
+  "&lt",
+  "4 ",
+  "0x41",
+  "QUJDREVGR0hJSktM ",
+  "--",
+  "#\n",
+  "||",
+  "=",
+  "x=y ",
+];
+
+describe("no text costs more work than its budget", () => {
+  const texts: readonly (readonly [string, (length: number) => string])[] = [
+    ...PIECES.map(
+      (piece) =>
+        [
+          JSON.stringify(piece),
+          (length: number) => piece.repeat(Math.ceil(length / piece.length)).slice(0, length),
+        ] as const,
+    ),
+    ["shuffled tokens", (length) => shuffledTokens(length, randomizer(3), "")],
+    ["shuffled tokens, spaced", (length) => shuffledTokens(length, randomizer(5), " ")],
+  ];
+
+  test.each(texts)(
+    "%s",
+    async (_name, make) => {
+      for (const length of [1_024, 16_384, 131_072]) {
+        const requests = [
+          formRequest(make(length)),
+          bodyRequest("text/plain", make(length)),
+          bodyRequest("application/json", JSON.stringify({ a: make(length) })),
+          bodyRequest("text/xml", `<a>${make(length)}</a>`),
+        ];
+        for (const request of requests) {
+          const { work, budget, outcome } = await inspect(request);
+          // The budget, 80 a byte beside it, and the one step that goes over it: a scan and a run over the longest text.
+          expect(work).toBeLessThan(
+            pkg.settings.limits.work + 80 * (request.body.length + 100) + 60 * request.body.length,
+          );
+          if (budget !== null) expect(outcome).toBe("block");
+        }
+      }
+    },
+    60_000,
+  );
+
+  test("all were tried", () => expect(texts).toHaveLength(47));
+});
+
+test("an innocent body of the inspected length stays within every budget", async () => {
+  const words = "the quick brown fox jumps over a lazy dog and buys 2 pairs of shoes; isn't that nice? ";
+  const text = words.repeat(Math.ceil(120_000 / words.length)).slice(0, 120_000);
+  const fields = Array.from(
+    { length: 1500 },
+    (_none, at) => `field${at}=${encodeURIComponent(text.slice(at * 60, at * 60 + 60))}`,
+  ).join("&");
+  const rows = Array.from({ length: 1500 }, (_none, at) => ({
+    [`name${at % 20}`]: text.slice(at * 60, at * 60 + 50),
+  }));
+  for (const request of [
+    bodyRequest("text/plain", text),
+    bodyRequest("application/json", JSON.stringify(rows)),
+    bodyRequest("application/x-www-form-urlencoded", fields),
+  ]) {
+    expect(await inspect(request)).toMatchObject({ budget: null });
+  }
+});
