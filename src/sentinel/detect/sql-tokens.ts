@@ -56,7 +56,8 @@ class Reader {
     while (this.at < this.end) {
       const code = this.text.charCodeAt(this.at);
       const kind = CLASS[code & 0xff];
-      if (kind === Class.space) this.at += 1;
+      if (kind === Class.space || code === 0xa0) this.at += 1;
+      else if (code === 0xc2 && this.code(1) === 0xa0) this.at += 2;
       else if (kind === Class.letter) this.word();
       else if (kind === Class.digit) this.number();
       else this.sign(code);
@@ -85,6 +86,7 @@ class Reader {
       while (at < this.end) {
         const code = text.charCodeAt(at);
         if ((CLASS[code & 0xff] ?? 0) < Class.digit) break;
+        if (code === 0xa0 && isNoBreakSpace(text, at)) break;
         if (code === 0x5f || code === 0x24) plain = false;
         at += 1;
       }
@@ -254,10 +256,15 @@ class Reader {
   }
 
   /**
-   * `--` and `#`. Followed by white space `--` is a comment everywhere, up to the end of the line; otherwise
+   * `--` and `#`. With no more than a word up to the end of the line they stand for white space. Followed by white space `--` is a comment everywhere, up to the end of the line; otherwise
    * dialects differ, so a comment is noted and what follows is read all the same.
    */
   private lineComment(length: number): void {
+    const blank = /^[\w-]{0,32}\r?\n/.exec(this.text.slice(this.at + length, this.at + length + 36));
+    if (blank !== null) {
+      this.at += length + blank[0].length;
+      return;
+    }
     let rest = this.end - this.at - length;
     if (rest > COMMENT_REST) {
       this.push("l", length);
@@ -351,6 +358,11 @@ class Reader {
     this.push("=", length);
     this.compared = true;
   }
+}
+
+/** A0 alone is a space to MySQL; behind another byte above 0x7F it is the end of a UTF-8 letter. */
+function isNoBreakSpace(text: string, at: number): boolean {
+  return at === 0 || text.charCodeAt(at - 1) < 0x80;
 }
 
 function isComparison(code: number): boolean {

@@ -46,8 +46,9 @@ const ANYWHERE: readonly Sign[] = [
   {
     name: "literal-comparison",
     needs: "",
-    expression: /[&|WH][!+(]{0,9}[sn#](?:[!]?[~]\(?[sqQ#fc]|!?j\((?:[sn#]|S[^w])|bn&n)/,
+    expression: /[&|WH][!+(]{0,9}[sn#](?:\){0,3}[!]?[~]\(?[sqQ#fc]|!?j\((?:[sn#]|S[^w])|bn&n)/,
   },
+  { name: "literal-comparison", needs: "n~", expression: /[&|WH][!+(]{0,9}n\){0,3}!?~[(+]{0,3}n/ },
   { name: "self-comparison", needs: "=d", expression: /[&|WH][!+(]{0,9}w\){0,3}=[(]{0,3}d(?:[)&|k;]|$)/ },
   {
     name: "comparison-then-comment",
@@ -71,7 +72,7 @@ const ANYWHERE: readonly Sign[] = [
     expression:
       /(?:(?:^|[^w])&|[|+=,(SWJ;T!~])z\((?:n|#|\(|f)[^)]{0,12}\){1,9}(?:[k=&|+~;,)wa]|$)|z\((?:n|f\(\))\){1,9}(?:k|[=&|+~][^w]|;k)/,
   },
-  { name: "call-of-comparison", needs: "f(=", expression: /f\([!+(]{0,5}[ns#]=[ns#]\){0,3}[,)]/ },
+  { name: "call-of-comparison", needs: "f(", expression: /f\([!+(]{0,5}[ns#]\){0,3}[=~]\(?[ns#]\){0,3}[,)]/ },
   { name: "hot-call", needs: "h", expression: /h(?!\(w\))/ },
   { name: "server-variable", needs: "V", expression: /[&|]V|V(?:[,)+|=kF;]|$)(?<!^V)/ },
   {
@@ -212,6 +213,19 @@ const NUMBER_HEAD = /^(?:\+{0,2}[n#01v]|\)|\+w?\)|w\)|s\))/;
  */
 export function detectSqli(value: string): string | null {
   if (value.length < 3 || !WORTH_READING.test(value)) return null;
+  const found = judge(value);
+  if (found !== null) return found;
+  const plain = undisguised(value);
+  return plain === value ? null : judge(plain);
+}
+
+/** Without the bytes before quotes that swallow an escape (`\\'`, `%bf'`), and with `+` for the spaces that are missing. */
+function undisguised(value: string): string {
+  const quotes = /[\\\xbf\xdf]['"]/.test(value) ? value.replace(/[\\\xbf\xdf](?=['"])/g, "") : value;
+  return quotes.includes("+") && !quotes.includes(" ") ? quotes.replaceAll("+", " ") : quotes;
+}
+
+function judge(value: string): string | null {
   const plain = sqlTokens(value, 0);
   const found = anywhere(plain);
   if (found !== null) return `plain:${found}`;
