@@ -1,9 +1,10 @@
+// The compiled forms themselves and not the doors: the compilers, which run without workerd, share them.
 import type { EdgeBlueprint } from "./blueprint.ts";
-import type { CompiledCachePolicy } from "./cache/index.ts";
-import type { CompiledRoutes } from "./gateway/index.ts";
+import type { CompiledCachePolicy } from "./cache/compiled.ts";
+import type { CompiledRoutes } from "./gateway/compiled.ts";
 import text from "./generated/policy.txt";
-import type { CompiledQueuePolicy } from "./queue/index.ts";
-import type { SentinelPackage } from "./sentinel/index.ts";
+import type { CompiledQueuePolicy } from "./queue/room-config.ts";
+import type { SentinelPackage } from "./sentinel/package.ts";
 
 /** Everything that rules/ and blueprint.json say, checked and compiled: plain JSON. */
 export interface Policy {
