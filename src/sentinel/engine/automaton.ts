@@ -28,8 +28,9 @@ export class Automaton {
   /** Literals are byte strings, not empty. */
   constructor(literals: readonly string[]) {
     this.width = this.classify(literals);
-    const trie = buildTrie(literals, this.classes, this.width);
-    const hits = complete(trie, this.width);
+    const trie = buildTrie(literals, this.classes);
+    const { next, hits } = complete(trie, this.width);
+    this.next = next;
     this.starts = new Int32Array(trie.states + 1);
     const outputs: number[] = [];
     for (let state = 0; state < trie.states; state++) {
@@ -38,9 +39,6 @@ export class Automaton {
     }
     this.starts[trie.states] = outputs.length;
     this.outputs = Int32Array.from(outputs);
-    this.next = trie.next.map((state) =>
-      hits[state] === undefined ? state * this.width : ~(state * this.width),
-    );
     this.seen = new Int32Array(literals.length);
   }
 
@@ -93,53 +91,73 @@ export class Automaton {
   }
 }
 
+/** The children of a state are a list: `first`, then each one's `sibling`; 0 ends it. */
 interface Trie {
-  readonly next: Int32Array;
   readonly states: number;
+  readonly first: Int32Array;
+  readonly sibling: Int32Array;
+  /** Class of the char that leads to a state. */
+  readonly label: Uint8Array;
   /** Literals that end in a state. */
   readonly ends: readonly (readonly number[] | undefined)[];
 }
 
-function buildTrie(literals: readonly string[], classes: Uint8Array, width: number): Trie {
+function buildTrie(literals: readonly string[], classes: Uint8Array): Trie {
   const capacity = literals.reduce((sum, literal) => sum + literal.length, 1);
-  const next = new Int32Array(capacity * width);
+  const first = new Int32Array(capacity);
+  const sibling = new Int32Array(capacity);
+  const label = new Uint8Array(capacity);
   const ends: number[][] = [];
   let states = 1;
   literals.forEach((literal, index) => {
     let state = 0;
     for (let at = 0; at < literal.length; at++) {
-      const slot = state * width + (classes[literal.charCodeAt(at)] ?? 0);
-      const known = next[slot] ?? 0;
-      state = known === 0 ? states++ : known;
-      next[slot] = state;
+      const kind = classes[literal.charCodeAt(at)] ?? 0;
+      let child = first[state] ?? 0;
+      while (child !== 0 && label[child] !== kind) child = sibling[child] ?? 0;
+      if (child === 0) {
+        child = states++;
+        label[child] = kind;
+        sibling[child] = first[state] ?? 0;
+        first[state] = child;
+      }
+      state = child;
     }
     (ends[state] ??= []).push(index);
   });
-  return { next: next.subarray(0, states * width), states, ends };
+  return { states, first, sibling, label, ends };
 }
 
-/** Breadth first: missing transitions become those of the longest proper suffix, and a state inherits its suffix's hits. */
-function complete(trie: Trie, width: number): (readonly number[] | undefined)[] {
-  const { next, states } = trie;
+interface Table {
+  readonly next: Int32Array;
+  readonly hits: readonly (readonly number[] | undefined)[];
+}
+
+/** Breadth first: a state's row is that of its longest proper suffix, with its own children put in; it inherits the suffix's hits. */
+function complete({ states, first, sibling, label, ends }: Trie, width: number): Table {
+  const next = new Int32Array(states * width);
   const suffix = new Int32Array(states);
-  const hits: (readonly number[] | undefined)[] = [...trie.ends];
-  const queue: number[] = [0];
-  for (let at = 0; at < queue.length; at++) {
+  const hits: (readonly number[] | undefined)[] = [...ends];
+  const queue = new Int32Array(states);
+  let queued = 1;
+  for (let at = 0; at < queued; at++) {
     const state = queue[at] ?? 0;
+    const row = state * width;
     const fallback = suffix[state] ?? 0;
-    for (let kind = 0; kind < width; kind++) {
-      const slot = state * width + kind;
-      const child = next[slot] ?? 0;
-      const other = state === 0 ? 0 : (next[fallback * width + kind] ?? 0);
-      if (child === 0) {
-        next[slot] = other;
-        continue;
-      }
+    if (state !== 0) next.copyWithin(row, fallback, fallback + width);
+    for (let child = first[state] ?? 0; child !== 0; child = sibling[child] ?? 0) {
+      const slot = row + (label[child] ?? 0);
+      const other = offsetOf(next[slot] ?? 0);
       suffix[child] = other;
-      const inherited = hits[other];
-      if (inherited !== undefined) hits[child] = [...(hits[child] ?? []), ...inherited];
-      queue.push(child);
+      const inherited = hits[other / width];
+      if (inherited !== undefined) hits[child] = [...(hits[child] ?? NO_HITS), ...inherited];
+      next[slot] = hits[child] === undefined ? child * width : ~(child * width);
+      queue[queued++] = child;
     }
   }
-  return hits;
+  return { next, hits };
+}
+
+function offsetOf(entry: number): number {
+  return entry < 0 ? ~entry : entry;
 }

@@ -37,7 +37,7 @@ export function evaluate(
   scope: Scope,
   findings: Finding[],
 ): void {
-  new Evaluation(compiled, tx, scope, findings).run(plan);
+  new Evaluation(compiled, plan, tx, scope, findings).run();
 }
 
 /** So many rules have matched that the rest would change nothing: a text of nothing but attacks costs no more than an attack. */
@@ -47,6 +47,7 @@ let visits = 0;
 
 class Evaluation {
   private readonly compiled: Compiled;
+  private readonly plan: Plan;
   private readonly tx: Transaction;
   private readonly scope: Scope;
   private readonly findings: Finding[];
@@ -54,16 +55,19 @@ class Evaluation {
   /** How often a first condition held. */
   private held = 0;
 
-  constructor(compiled: Compiled, tx: Transaction, scope: Scope, findings: Finding[]) {
+  constructor(compiled: Compiled, plan: Plan, tx: Transaction, scope: Scope, findings: Finding[]) {
     this.compiled = compiled;
+    this.plan = plan;
     this.tx = tx;
     this.scope = scope;
     this.findings = findings;
     this.matched = new Uint8Array(compiled.rules.length);
   }
 
-  run(plan: Plan): void {
+  run(): void {
+    const { plan } = this;
     for (const value of this.tx.values) {
+      if (this.findings.length >= ENOUGH) return;
       const part = plan.collections.get(value.collection);
       if (part !== undefined) this.inspect(value, part);
     }
@@ -91,6 +95,7 @@ class Evaluation {
     const root = value.root(scanner);
     const forms = value.forms(scanner);
     for (const group of groups) {
+      if (this.findings.length >= ENOUGH) return;
       this.look(value, root.at(group.node, chains, scanner), group);
       if (!group.peel) continue;
       for (const form of forms) this.look(value, form.at(group.node, chains, scanner), group);
@@ -104,10 +109,10 @@ class Evaluation {
     if (hits.length === 0) return;
     const visit = ++visits;
     for (const hit of hits) {
-      const conditions = group.byLiteral.get(hit);
+      const conditions = this.plan.byLiteral[hit];
       if (conditions === undefined) continue;
       for (const condition of conditions) {
-        if (condition.visit === visit) continue;
+        if (condition.visit === visit || condition.groups[group.id] !== true) continue;
         condition.visit = visit;
         this.first(condition, value, view);
       }

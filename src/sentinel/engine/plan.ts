@@ -22,6 +22,8 @@ export interface Condition {
   readonly peel: boolean;
   readonly operator: Operator;
   readonly literals: readonly number[] | null;
+  /** By a group's id: whether the condition is of the group. */
+  readonly groups: boolean[];
   /** The visit at which it last ran, so that two literals of one view run it once. */
   visit: number;
 }
@@ -34,11 +36,11 @@ export interface Rule {
 
 /** First conditions that look at the same values through the same chain. */
 export interface Group {
+  readonly id: number;
   readonly node: number;
   readonly peel: boolean;
   /** Conditions without a literal: run on every value. */
   readonly always: readonly Condition[];
-  readonly byLiteral: ReadonlyMap<number, readonly Condition[]>;
 }
 
 export interface CollectionPlan {
@@ -54,6 +56,8 @@ export interface CountPlan {
 
 /** What of a package runs for a request, or for an answer. */
 export interface Plan {
+  /** First conditions by the literals one of which they need; which group's they are, they know. */
+  readonly byLiteral: readonly (readonly Condition[] | undefined)[];
   readonly collections: ReadonlyMap<Collection, CollectionPlan>;
   readonly counts: readonly CountPlan[];
   /** Every collection that some condition looks at. */
@@ -114,6 +118,7 @@ function compileCondition(
     peel: condition.peel,
     operator: createOperator(condition.operator, pkg),
     literals: condition.literals,
+    groups: [],
     visit: 0,
   };
 }
@@ -158,26 +163,30 @@ function plan(rules: readonly Rule[]): Plan {
   for (const rule of rules) {
     const [first, ...rest] = rule.conditions;
     if (first === undefined) continue;
+    builder.index(first);
     for (const selector of first.targets) builder.place(first, selector);
     for (const condition of rest) for (const selector of condition.targets) builder.want(selector);
   }
   return builder.finish();
 }
 
-interface GroupDraft {
-  readonly node: number;
-  readonly peel: boolean;
+interface GroupDraft extends Group {
   readonly always: Condition[];
-  readonly byLiteral: Map<number, Condition[]>;
 }
 
 class PlanBuilder {
   private readonly wanted = new Set<Collection>();
+  private readonly byLiteral: Condition[][] = [];
+  private groups = 0;
   private readonly counts = new Map<string, { selector: Selector; conditions: Condition[] }>();
   private readonly drafts = new Map<
     Collection,
     { all: Drafts; byEntry: Map<string, Drafts>; byPattern: Map<RegExp, Drafts> }
   >();
+
+  index(condition: Condition): void {
+    for (const literal of condition.literals ?? []) (this.byLiteral[literal] ??= []).push(condition);
+  }
 
   want(selector: Selector): void {
     for (const collection of selector.collections) this.wanted.add(collection);
@@ -190,14 +199,16 @@ class PlanBuilder {
   }
 
   private placeValue(condition: Condition, selector: Selector, collection: Collection): void {
+    const newId = (): number => this.groups++;
     const draft = entryOf(this.drafts, collection, () => ({
-      all: new Drafts(),
+      all: new Drafts(newId),
       byEntry: new Map<string, Drafts>(),
       byPattern: new Map<RegExp, Drafts>(),
     }));
-    if (selector.entry !== null) entryOf(draft.byEntry, selector.entry, () => new Drafts()).add(condition);
+    if (selector.entry !== null)
+      entryOf(draft.byEntry, selector.entry, () => new Drafts(newId)).add(condition);
     else if (selector.pattern !== null)
-      entryOf(draft.byPattern, selector.pattern, () => new Drafts()).add(condition);
+      entryOf(draft.byPattern, selector.pattern, () => new Drafts(newId)).add(condition);
     else draft.all.add(condition);
   }
 
@@ -217,24 +228,27 @@ class PlanBuilder {
         byPattern,
       });
     }
-    return { collections, counts: [...this.counts.values()], wanted: this.wanted };
+    return { collections, counts: [...this.counts.values()], wanted: this.wanted, byLiteral: this.byLiteral };
   }
 }
 
 class Drafts {
   readonly groups: GroupDraft[] = [];
+  private readonly newId: () => number;
+
+  constructor(newId: () => number) {
+    this.newId = newId;
+  }
 
   add(condition: Condition): void {
     const { node, peel, literals } = condition;
     let group = this.groups.find((draft) => draft.node === node && draft.peel === peel);
     if (group === undefined) {
-      group = { node, peel, always: [], byLiteral: new Map() };
+      group = { id: this.newId(), node, peel, always: [] };
       this.groups.push(group);
     }
+    condition.groups[group.id] = true;
     if (literals === null) group.always.push(condition);
-    else
-      for (const literal of literals)
-        entryOf(group.byLiteral, literal, () => [] as Condition[]).push(condition);
   }
 }
 

@@ -51,6 +51,12 @@ export class Scanner {
     this.automaton = automaton;
   }
 
+  /** A form that peeling made: making it cost more than scanning it. */
+  peeled(text: string): View {
+    this.work += text.length * 10;
+    return this.view(text);
+  }
+
   view(text: string): View {
     this.work += 100 + text.length * 5;
     return new View(text, this.automaton.scan(text));
@@ -85,8 +91,8 @@ export class Value {
   }
 
   private peelForms(scanner: Scanner): readonly View[] {
-    scanner.work += this.text.length * 5;
+    scanner.work += this.text.length * 4;
     const texts = peel(this.text, this.root(scanner).scan.signature);
-    return texts.length === 0 ? NO_VIEWS : texts.map((text) => scanner.view(text));
+    return texts.length === 0 ? NO_VIEWS : texts.map((text) => scanner.peeled(text));
   }
 }
