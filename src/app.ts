@@ -117,7 +117,7 @@ function wire(env: Env, policy: Policy): EdgeParts {
   };
 }
 
-/** An origin's zones: behind a binding where there is one, by their own address elsewhere. */
+/** An origin's zones: behind a binding where there is one, by their own address elsewhere. The platform's own cache stays out of it. */
 function zonesOf(
   env: Env,
   prefix: "STOREFRONT" | "ARCHIVE",
@@ -128,7 +128,12 @@ function zonesOf(
     const binding = env[`${prefix}_${index}`];
     const name = `${prefix.toLowerCase()}-${index}`;
     if (binding === undefined) {
-      return { name, origin: url.origin, base: url.origin, fetch: (target, init) => fetch(target, init) };
+      return {
+        name,
+        origin: url.origin,
+        base: url.origin,
+        fetch: (target, init) => fetch(target, { ...init, cache: "no-store" }),
+      };
     }
     const base = `${url.protocol}//${blueprint.domain}`;
     return { name, origin: url.origin, base, fetch: (target, init) => binding.fetch(target, init) };

@@ -5,7 +5,7 @@
 import type { Served } from "./cache/index.ts";
 import type { Snapshot } from "./control/index.ts";
 import type { Access } from "./fabric/index.ts";
-import { type Route, errorPage, isEdgeHeader } from "./gateway/index.ts";
+import { OriginError, type Route, errorPage, isEdgeHeader } from "./gateway/index.ts";
 import { type CanonicalFault, canonicalize } from "./http/canonical.ts";
 import { EdgeError } from "./http/errors.ts";
 import { headerBytes } from "./http/headers.ts";
@@ -26,6 +26,7 @@ export async function handle(request: Request, parts: EdgeParts, waitUntil: Wait
     response = await walk(request, life, parts, waitUntil);
   } catch (thrown) {
     life.error = EdgeError.from(thrown);
+    noteFailedTries(life);
     const { headers } = request;
     response = errorPage(life.error, life.requestId, headers.get("accept"), headers.get("accept-language"));
     response = parts.gateway.finish(response, { tls: hsts(life, parts) });
@@ -57,6 +58,18 @@ async function walk(request: Request, life: Life, parts: EdgeParts, waitUntil: W
   return response;
 }
 
+/** What an origin failed with belongs on record as much as what it answered. */
+function noteFailedTries(life: Life): void {
+  const { error } = life;
+  if (!(error instanceof OriginError) || error.zone === null) return;
+  life.origin ??= {
+    target: life.route.kind === "media" ? "archive" : "storefront",
+    zone: error.zone,
+    tries: error.failures.length,
+    ms: 0,
+  };
+}
+
 /** Host, scheme and size: a redirect, a refusal (thrown), or null to go on. */
 function admit(request: Request, life: Life, parts: EdgeParts): Response | null {
   const { target } = life;
@@ -70,6 +83,9 @@ function admit(request: Request, life: Life, parts: EdgeParts): Response | null 
   if (!parts.authorities.has(target.authority)) {
     throw refusal("misdirected", 421, "This server does not answer for that host.");
   }
+  if (request.method === "TRACE" || request.method === "CONNECT") {
+    throw refusal("forbidden-method", 405, "The method is not allowed here.");
+  }
   if (target.faults.includes("target-too-long"))
     throw refusal("uri-too-long", 414, "The address is too long.");
   if (target.scheme === "http" && parts.redirectToHttps) {
@@ -81,7 +97,7 @@ function admit(request: Request, life: Life, parts: EdgeParts): Response | null 
 }
 
 function refusal(
-  code: "headers-too-large" | "misdirected" | "uri-too-long" | "bad-request",
+  code: "forbidden-method" | "headers-too-large" | "misdirected" | "uri-too-long" | "bad-request",
   status: number,
   detail: string,
 ): EdgeError {

@@ -30,7 +30,7 @@ export interface Life {
   readonly limited: string[];
   queue: GateOutcome | null;
   cache: Served | null;
-  origin: (OriginReport & { readonly target: string }) | null;
+  origin: (Pick<OriginReport, "zone" | "tries" | "ms"> & { readonly target: string }) | null;
   error: EdgeError | null;
 }
 

@@ -13,6 +13,8 @@ import { listenTls } from "./tls.ts";
 /** A running edge. */
 export interface RunningEdge {
   readonly url: string;
+  /** The same edge without TLS in between, for whoever runs on this machine and cannot know a self-signed certificate. */
+  readonly directUrl: string;
   close(): Promise<void>;
 }
 
@@ -65,8 +67,10 @@ export async function serveEdge(settings: ServeSettings, bundle?: WorkerBundle):
         ...settings.passedOn,
         STOREFRONT_ORIGIN: settings.storefront.join(","),
         ARCHIVE_ORIGIN: settings.archive.join(","),
-        LOCAL_AUTHORITIES: `127.0.0.1:${port},localhost:${port}`,
-        TICKET_KEYS: settings.ticketKeys ?? ticketKeys(settings.persist),
+        LOCAL_AUTHORITIES: [port, ...(securePort === undefined ? [] : [securePort])]
+          .flatMap((own) => [`127.0.0.1:${own}`, `localhost:${own}`])
+          .join(","),
+        TICKET_KEYS: settings.ticketKeys ?? `local:${keptSecret(settings.persist, "ticket-key")}`,
         ...(settings.https ? {} : { LOCAL_SCHEME: "plain" }),
         ...(settings.mode === undefined ? {} : { SENTINEL_MODE: settings.mode }),
         ...(settings.adminToken === undefined ? {} : { ADMIN_TOKEN: settings.adminToken }),
@@ -88,6 +92,7 @@ export async function serveEdge(settings: ServeSettings, bundle?: WorkerBundle):
   const front = securePort === undefined ? undefined : await listenTls({ port, plainPort, securePort });
   return {
     url: `${settings.https ? "https" : "http"}://127.0.0.1:${port}`,
+    directUrl: `http://127.0.0.1:${securePort ?? port}`,
     async close() {
       await front?.close();
       await runtime.dispose();
@@ -118,14 +123,14 @@ function zoneBindings(
   );
 }
 
-/** Keys of waiting-room tickets: kept with the rest of the state, so that a restart costs nobody a place. */
-function ticketKeys(persist: string | undefined): string {
-  const fresh = (): string => `local:${randomBytes(32).toString("base64url")}`;
-  if (persist === undefined) return fresh();
-  const file = join(persist, "ticket-keys");
+/** A secret of this machine: kept with the rest of the state, so that a restart costs nobody a place or a session. */
+export function keptSecret(persist: string | undefined, name: string): string {
+  const fresh = randomBytes(32).toString("base64url");
+  if (persist === undefined) return fresh;
+  const file = join(persist, name);
   if (!existsSync(file)) {
     mkdirSync(persist, { recursive: true });
-    writeFileSync(file, fresh(), { mode: 0o600 });
+    writeFileSync(file, fresh, { mode: 0o600 });
   }
   return readFileSync(file, "utf8");
 }

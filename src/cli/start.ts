@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { type Stack, startStack } from "../../stack/index.ts";
+import { join } from "node:path";
+import { type Stack, edgeSignal, startAutoscaler, startStack } from "../../stack/index.ts";
 import type { WorkerBundle } from "./bundle.ts";
 import { callApi, rememberToken } from "./client.ts";
-import { type RunningEdge, announce, serveEdge, untilStopped } from "./serve.ts";
+import { type RunningEdge, announce, keptSecret, serveEdge, untilStopped } from "./serve.ts";
 import { readServeSettings } from "./settings.ts";
 
 /** The whole reference architecture on this machine. */
@@ -25,7 +26,11 @@ export async function startSystem(
   // The stack starts before the edge whose cache it purges; the outbox retries until the edge is there.
   let purge = (_tags: readonly string[]): Promise<void> =>
     Promise.reject(new Error("the edge is not up yet"));
+  const persist = environment["PERSIST"];
   const stack = await startStack({
+    ...(persist
+      ? { dataDir: join(persist, "stack"), sessionSecret: keptSecret(persist, "session-secret") }
+      : {}),
     ...(environment["DATABASE_URL"] ? { databaseUrl: environment["DATABASE_URL"] } : {}),
     ...(environment["REDIS_URL"] ? { redisUrl: environment["REDIS_URL"] } : {}),
     edgePurge: (tags) => purge(tags),
@@ -38,16 +43,24 @@ export async function startSystem(
       ADMIN_TOKEN: adminToken,
     });
     const edge = await serveEdge(settings, bundle);
-    const api = { url: edge.url, token: adminToken };
+    const api = { url: edge.directUrl, token: adminToken };
     purge = async (tags) => {
       await callApi("purge", { tags, soft: false, reason: "stock changed" }, api);
     };
+    const autoscaler = startAutoscaler({
+      desired: edgeSignal(edge.directUrl, adminToken),
+      target: {
+        replicas: () => stack.replicas("storefront"),
+        scale: (count) => stack.scale("storefront", count),
+      },
+    });
     announce(settings, edge.url);
     return {
       edge,
       stack,
       adminToken,
       async close() {
+        await autoscaler.close();
         await edge.close();
         await stack.close();
       },

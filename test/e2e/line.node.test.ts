@@ -121,6 +121,11 @@ describe("what comes in", () => {
     },
   );
 
+  it("with TRACE gets 405: nothing echoes a shopper's cookies", async () => {
+    const answer = await raw("/known", { method: "TRACE" });
+    expect([answer.status, origin.requests.length]).toEqual([405, 0]);
+  });
+
   it("with 64 KB of headers gets 431 with a request id", async () => {
     const answer = await raw("/known", { headers: `X-Big: ${"a".repeat(65_536)}\r\n` });
     expect(answer.status).toBe(431);
