@@ -1,7 +1,9 @@
 import { encodingsOf, inflate } from "../bodies/index.ts";
 import { selects } from "../engine/evaluate.ts";
 import { createEngine } from "../engine/index.ts";
+import { plainPath } from "../engine/paths.ts";
 import type { Condition, Rule } from "../engine/plan.ts";
+import { type RequestScope, Scopes } from "../engine/scope.ts";
 import type { Transaction } from "../engine/transaction.ts";
 import type { ChainNode, Value, View } from "../engine/view.ts";
 import type { SentinelPackage } from "../package.ts";
@@ -18,6 +20,8 @@ export interface Look {
   /** Whether a literal of the expression occurs; null: it has none. */
   readonly literal: boolean | null;
   readonly holds: boolean;
+  /** Whether exclusions.yaml keeps the rule from this value here. */
+  readonly excluded: boolean;
   readonly found: string;
 }
 
@@ -49,12 +53,9 @@ export async function explain(
   request: InspectionRequest,
   options: { readonly only?: string; readonly now?: number; readonly settings?: SentinelSettings } = {},
 ): Promise<Explanation> {
+  const { settings = NO_OVERRIDES, now = Date.now() } = options;
   const engine = createEngine(pkg);
-  const verdict = await createSentinel(pkg).inspectRequest(
-    request,
-    options.settings ?? NO_OVERRIDES,
-    options.now ?? Date.now(),
-  );
+  const verdict = await createSentinel(pkg).inspectRequest(request, settings, now);
   const body = await inflate(
     request.body,
     encodingsOf(request.headers),
@@ -65,9 +66,11 @@ export async function explain(
   const matched = new Set(verdict.matches.map(({ rule }) => rule));
   const wanted = (rule: Rule): boolean =>
     options.only === undefined ? matched.has(rule.source.id) : rule.source.id === options.only;
+  const scope = new Scopes(pkg, engine.compiled).of(settings, plainPath(request.target), now);
+  const tracer: Tracer = { tx, chains: engine.compiled.chains, pkg, scope };
   const traces = engine.compiled.rules
     .filter(wanted)
-    .map((rule) => trace(rule, tx, engine.compiled.chains, pkg, matched.has(rule.source.id)));
+    .map((rule) => trace(rule, tracer, matched.has(rule.source.id)));
   const values = tx.values.map((value) => ({
     where: label(value),
     forms: [value.root(tx.scanner), ...value.forms(tx.scanner)].map(({ text }) => text),
@@ -75,21 +78,22 @@ export async function explain(
   return { verdict, values, traces };
 }
 
-function trace(
-  rule: Rule,
-  tx: Transaction,
-  chains: readonly ChainNode[],
-  pkg: SentinelPackage,
-  matched: boolean,
-): RuleTrace {
+interface Tracer {
+  readonly tx: Transaction;
+  readonly chains: readonly ChainNode[];
+  readonly pkg: SentinelPackage;
+  readonly scope: RequestScope;
+}
+
+function trace(rule: Rule, tracer: Tracer, matched: boolean): RuleTrace {
   const conditions = rule.conditions.map((condition, index) => ({
-    operator: operatorText(rule, index, pkg),
+    operator: operatorText(rule, index, tracer.pkg),
     looks: condition.targets.flatMap((selector) => {
-      const values = tx.values.filter(
+      const values = tracer.tx.values.filter(
         (value) => selects(selector, value) && !condition.except.some((other) => selects(other, value)),
       );
       if (selector.count) return [countLook(condition, selector.collections.join("+"), values.length)];
-      return values.flatMap((value) => looks(value, condition, tx, chains));
+      return values.flatMap((value) => looks(value, condition, tracer));
     }),
   }));
   return { rule: rule.source.id, matched, conditions };
@@ -98,32 +102,32 @@ function trace(
 function countLook(condition: Condition, where: string, count: number): Look {
   const text = String(count);
   const holds = condition.operator.test(text);
+  const path = [{ name: "count", text }];
   return {
     where: `#${where}`,
     form: "count",
-    steps: [{ name: "count", text }],
+    steps,
     literal: null,
     holds,
+    excluded: false,
     found: holds ? text : "",
   };
 }
 
-function looks(value: Value, condition: Condition, tx: Transaction, chains: readonly ChainNode[]): Look[] {
-  const forms = condition.peel
-    ? [value.root(tx.scanner), ...value.forms(tx.scanner)]
-    : [value.root(tx.scanner)];
+function looks(value: Value, condition: Condition, { tx, chains, scope }: Tracer): Look[] {
+  const root = value.root(tx.scanner);
+  const forms = condition.peel ? [root, ...value.forms(tx.scanner)] : [root];
   return forms.map((form, index) => {
     const view = form.at(condition.node, chains, tx.scanner);
     const holds = condition.operator.test(view.text);
+    const { literals } = condition;
     return {
       where: label(value),
       form: index === 0 ? "as parsed" : `peeled ${index}`,
       steps: steps(form, condition.node, tx, chains),
-      literal:
-        condition.literals === null
-          ? null
-          : condition.literals.some((literal) => view.scan.hits.includes(literal)),
+      literal: literals === null ? null : literals.some((literal) => view.scan.hits.includes(literal)),
       holds,
+      excluded: scope.excluded(condition.rule, value.collection, value.name),
       found: holds ? condition.operator.excerpt(view.text) : "",
     };
   });
@@ -196,12 +200,10 @@ export function formatExplanation(
   return lines;
 }
 
-function formatLook({ where, form, steps: path, literal, holds, found }: Look): string[] {
-  const reason = holds
-    ? `found ${quote(found)}`
-    : literal === false
-      ? "no (none of its literals occurs)"
-      : "no";
+function formatLook({ where, form, steps: path, literal, holds, excluded, found }: Look): string[] {
+  const missing = literal === false ? "no (none of its literals occurs)" : "no";
+  const result = holds ? `found ${quote(found)}` : missing;
+  const reason = excluded ? `${result}, but excluded here by exclusions.yaml` : result;
   const shown = path.filter((step, index) => index === 0 || step.text !== path[index - 1]?.text);
   return [
     `    ${where}, ${form}`,
