@@ -25,7 +25,7 @@ for (let code = 0; code < 256; code += 1) {
 }
 
 /** An open string of up to this many characters may be all an attacker writes: `' or '1`. */
-const SHORT = 4;
+const SHORT = 2;
 /** A comment with no more than this behind it closes the text. */
 const COMMENT_REST = 8;
 

@@ -181,14 +181,14 @@ const AFTER_QUOTE: readonly Sign[] = [
     expression: /^\){0,9}[|+=,~&]{1,3}\(?(?:S[^w]|Sw[,F]|C|[fczh]\((?:[wns(#fc0V,)+]))/,
   },
   { name: "concatenated-string", expression: /^\){0,9}\|\(?[sqQnw#]/ },
-  { name: "string-comparison", expression: /^=(?:[sn#]?[&|]|[sqn]?k|q?$)/ },
+  { name: "string-comparison", expression: /^=(?:[sn#]?[&|]|[sqn]?k)/ },
   { name: "match", expression: /^\){0,9}~(?:\(|[sqQ]&|#)/ },
 ];
 
 /** Signs behind a quote before which stands no more than a short word: `1' like '1`. */
 const AFTER_SHORT_QUOTE: readonly Sign[] = [
   { name: "match", expression: /^\){0,9}!?(?:~[sqQ]|b[sqn]&|j\([sqn])/ },
-  { name: "string-comparison", expression: /^\){0,9}=\(?[qsn#]/ },
+  { name: "string-comparison", expression: /^\){0,9}=(?:\(?[qsn#]|$)/ },
   { name: "string-expression", expression: /^\){0,9}[|&+^]{1,2}(?:q$|s[|+&=])/ },
 ];
 

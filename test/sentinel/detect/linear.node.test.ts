@@ -52,7 +52,7 @@ function cost(detect: (value: string) => unknown, value: string): number {
 }
 
 test(`128 KiB of each of ${PIECES.length} pieces cost under 0.5 ms a KB`, () => {
-  expect(PIECES).toHaveLength(49);
+  expect(PIECES).toHaveLength(48);
   const slow = PIECES.filter((piece) => {
     const value = piece.repeat(Math.ceil(SIZE / piece.length));
     return cost(detectSqli, value) > 64 || cost(detectXss, value) > 64;
