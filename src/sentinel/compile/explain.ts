@@ -106,7 +106,7 @@ function countLook(condition: Condition, where: string, count: number): Look {
   return {
     where: `#${where}`,
     form: "count",
-    steps,
+    steps: path,
     literal: null,
     holds,
     excluded: false,
