@@ -86,7 +86,7 @@ class Reader {
       while (at < this.end) {
         const code = text.charCodeAt(at);
         if ((CLASS[code & 0xff] ?? 0) < Class.digit) break;
-        if (code === 0xa0 && isNoBreakSpace(text, at)) break;
+        if (code >= 0x80 && isNoBreakSpace(text, at)) break;
         if (code === 0x5f || code === 0x24) plain = false;
         at += 1;
       }
@@ -360,9 +360,11 @@ class Reader {
   }
 }
 
-/** A0 alone is a space to MySQL; behind another byte above 0x7F it is the end of a UTF-8 letter. */
+/** A0 alone is a space to MySQL, C2 A0 to all that read UTF-8; behind another byte above 0x7F it ends a letter. */
 function isNoBreakSpace(text: string, at: number): boolean {
-  return at === 0 || text.charCodeAt(at - 1) < 0x80;
+  const code = text.charCodeAt(at);
+  if (code === 0xc2) return text.charCodeAt(at + 1) === 0xa0;
+  return code === 0xa0 && (at === 0 || text.charCodeAt(at - 1) < 0x80);
 }
 
 function isComparison(code: number): boolean {

@@ -361,3 +361,41 @@ test("never throws, whatever the bytes", () => {
     { numRuns: 2_000 },
   );
 });
+
+const CORE: readonly string[] = [
+  "1 union select username,password from users",
+  "1' and sleep(5) and '1'='1",
+  "1) or 5=5 -- x",
+  "-1' union all select 1,2,3#",
+  "1 and (select count(*) from information_schema.tables)>0",
+  "x' and extractvalue(1,concat(0x7e,version())) and 'a'='a",
+];
+
+/** What tools put in place of what filters look for. */
+const DISGUISES: readonly (readonly [name: string, disguise: (sql: string) => string])[] = [
+  ["comments for spaces", (sql) => sql.replaceAll(" ", "/**/")],
+  ["line breaks for spaces", (sql) => sql.replaceAll(" ", "\n")],
+  ["vertical tabs for spaces", (sql) => sql.replaceAll(" ", "\x0b")],
+  ["no-break spaces", (sql) => sql.replaceAll(" ", "\xa0")],
+  ["UTF-8 no-break spaces", (sql) => sql.replaceAll(" ", "\xc2\xa0")],
+  ["hash comments and line breaks", (sql) => sql.replaceAll(" ", "#aB\n")],
+  ["dash comments and line breaks", (sql) => sql.replaceAll(" ", "--aB\n")],
+  ["plus signs", (sql) => sql.replaceAll(" ", "+")],
+  ["many spaces", (sql) => sql.replaceAll(" ", "    ")],
+  ["executable comments", (sql) => sql.replace(/\b(?:union|select|and|or|from|sleep)\b/g, "/*!50000$&*/")],
+  [
+    "mixed case",
+    (sql) => sql.replace(/[a-z]/g, (char, at: number) => (at % 2 === 0 ? char.toUpperCase() : char)),
+  ],
+  ["&& and ||", (sql) => sql.replace(/\band\b/g, "&&").replace(/\bor\b/g, "||")],
+  ["swallowed quotes", (sql) => sql.replaceAll("'", "\\'")],
+  ["quotes behind half a character", (sql) => sql.replaceAll("'", "\xbf'")],
+  ["LIKE for =", (sql) => sql.replaceAll("=", " like ")],
+  ["padding", (sql) => `${"a".repeat(20_000)}${sql}`],
+];
+
+test(`finds ${CORE.length * DISGUISES.length} disguised attacks`, () => {
+  const all = DISGUISES.flatMap(([name, disguise]) => CORE.map((sql) => ({ name, text: disguise(sql) })));
+  expect(all).toHaveLength(96);
+  expect(all.filter(({ text }) => detectSqli(text) === null)).toEqual([]);
+});

@@ -284,3 +284,37 @@ test("never throws, whatever the bytes", () => {
     { numRuns: 2_000 },
   );
 });
+
+const CORE: readonly string[] = [
+  "<img src=x onerror=alert(1)>",
+  "<svg onload=alert(1)>",
+  "<a href=javascript:alert(1)>x</a>",
+  "<iframe src=javascript:alert(1)>",
+  "<x onclick=confirm(document.domain)>x",
+];
+
+const DISGUISES: readonly (readonly [name: string, disguise: (html: string) => string])[] = [
+  ["slashes", (html) => html.replaceAll(" ", "/")],
+  ["line breaks", (html) => html.replaceAll(" ", "\n")],
+  ["form feeds", (html) => html.replaceAll(" ", "\x0c")],
+  ["tabs around =", (html) => html.replaceAll("=", "\t=\t")],
+  ["double quotes", (html) => html.replace(/=([^ >]+)/g, '="$1"')],
+  ["single quotes", (html) => html.replace(/=([^ >]+)/g, "='$1'")],
+  ["no end", (html) => html.replace(/>.*$/, "")],
+  ["NUL bytes", (html) => html.replaceAll("<", "<\0")],
+  [
+    "entities",
+    (html) => html.replace(/alert|confirm/g, (name) => `&#${name.charCodeAt(0)};${name.slice(1)}`),
+  ],
+  ["upper case", (html) => html.toUpperCase()],
+  ["broken out of an attribute", (html) => `x">${html}`],
+  ["in the middle of prose", (html) => `I like it ${html} very much`],
+  ["behind a comment", (html) => `<!-- --><!--${html}`],
+  ["padding", (html) => `${"<b>x</b> ".repeat(2_000)}${html}`],
+];
+
+test(`finds ${CORE.length * DISGUISES.length} disguised attacks`, () => {
+  const all = DISGUISES.flatMap(([name, disguise]) => CORE.map((html) => ({ name, text: disguise(html) })));
+  expect(all).toHaveLength(70);
+  expect(all.filter(({ text }) => detectXss(text) === null)).toEqual([]);
+});
