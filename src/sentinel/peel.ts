@@ -9,7 +9,11 @@ import { foldUtf8, utf7Decode } from "./transformations/utf8.ts";
 const ROUNDS = 3;
 const MAX_FORMS = 6;
 /** Shorter runs of base64 are words and identifiers, and hide no attack. */
-const BASE64_RUN = /[A-Za-z0-9+/_-]{16,}/g;
+const SHORTEST_RUN = 12;
+const BASE64_RUN = /[A-Za-z0-9+/_-]{12,}/g;
+/** Runs of one text that are tried, and places in one run where base64 may begin. */
+const TRIED_RUNS = 8;
+const TRIED_STARTS = 4;
 const PEELABLE = bit.PERCENT | bit.AMPERSAND | bit.BACKSLASH | bit.HIGH | bit.PLUS;
 const NO_FORMS: readonly string[] = [];
 
@@ -22,7 +26,7 @@ const NO_FORMS: readonly string[] = [];
  */
 export function peel(text: string, signature: number): readonly string[] {
   const coded = (signature & PEELABLE) !== 0;
-  if (!coded && text.length < 16) return NO_FORMS;
+  if (!coded && text.length < SHORTEST_RUN) return NO_FORMS;
   const forms: string[] = [];
   if (coded) decodeRounds(text, signature, forms);
   for (const form of [text, ...forms]) {
@@ -61,22 +65,43 @@ function decodeOnce(text: string, bits: number): string {
 
 /** The text that the longest base64 runs hold (JWT parts, data URLs, whole values), joined by line breaks; null where none holds text. */
 function base64Text(text: string): string | null {
-  if (!hasLongRun(text, 16)) return null;
+  if (!hasLongRun(text, SHORTEST_RUN)) return null;
   let out: string | null = null;
   let tried = 0;
   for (const [run] of text.matchAll(BASE64_RUN)) {
-    if (++tried > 8) break;
-    const inner = decodeText(run);
+    if (++tried > TRIED_RUNS) break;
+    const inner = decodeRun(run);
     if (inner !== null) out = out === null ? inner : `${out}\n${inner}`;
   }
   return out;
 }
 
+/** What a run holds, from its beginning or from behind one of its first separators: `/files/PHN2Zz4...` is one run. */
+function decodeRun(run: string): string | null {
+  let inner = decodeText(run);
+  for (
+    let at = run.search(SEPARATOR), tries = 1;
+    inner === null && at >= 0 && tries < TRIED_STARTS;
+    tries++
+  ) {
+    const rest = run.slice(at + 1);
+    if (rest.length < SHORTEST_RUN) break;
+    inner = decodeText(rest);
+    const next = rest.search(SEPARATOR);
+    at = next < 0 ? -1 : at + 1 + next;
+  }
+  return inner;
+}
+
+const SEPARATOR = /[/_-]/;
+
 /** Null unless nearly all of what comes out is printable: identifiers and hashes decode to noise. */
 function decodeText(run: string): string | null {
-  // Four groups tell noise from text at a small part of the cost.
-  if (!isText(decode(run.slice(0, 16)), 0)) return null;
-  const inner = decode(run.slice(0, run.length - (run.length % 4 === 1 ? 1 : 0)));
+  // A few groups tell noise from text at a small part of the cost.
+  const head = decode(run.slice(0, Math.min(16, run.length - (run.length % 4))));
+  if (!isText(head, 0)) return null;
+  // A last group of one char holds no byte.
+  const inner = decode(run.length % 4 === 1 ? run.slice(0, -1) : run);
   return isText(inner, inner.length >> 4) ? inner : null;
 }
 

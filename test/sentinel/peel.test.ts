@@ -18,6 +18,8 @@ const HIDDEN: readonly (readonly [how: string, text: string])[] = [
   ["full width", "\xef\xbc\x9cscript\xef\xbc\x9e"],
   ["base64", btoa("<script>alert(1)</script>")],
   ["base64url in a text", `token=${btoa("??? <script>alert(1)</script>").replaceAll("/", "_")};`],
+  ["base64 in a path", `/files/new/${btoa("<script>alert(1)</script>")}`],
+  ["base64 behind a prefix", `tok_v1_${btoa("<script>alert(1)</script>")}`],
   ["base64 of percent", btoa("%3Cscript%3Ealert(1)")],
   ["base64 of base64", btoa(btoa("<script>alert(1)</script>"))],
   ["percent of base64", encodeURIComponent(`${btoa("<script>alert(1)</script>")}==`)],
@@ -28,7 +30,7 @@ describe("peeling", () => {
     expect(peeled(text).some((form) => form.includes("<script>"))).toBe(true);
   });
 
-  test("all ways were tried", () => expect(HIDDEN).toHaveLength(15));
+  test("all ways were tried", () => expect(HIDDEN).toHaveLength(17));
 
   test.each([
     "blue shoes 42",
@@ -36,6 +38,7 @@ describe("peeling", () => {
     "GA1.1.1691605328.1749483974",
     "/account/orders/list",
     "Zürich",
+    "configuration-of-international-settings",
   ])("%s has one form", (text) => expect(peeled(text)).toEqual([]));
 
   test("is bounded in forms and length, whatever the text", () => {

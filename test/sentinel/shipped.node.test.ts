@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compileSentinel, runInlineTests } from "../../src/sentinel/compile/index.ts";
 import { createSentinel, NO_OVERRIDES, type Verdict } from "../../src/sentinel/index.ts";
@@ -121,6 +122,60 @@ describe("no text costs more work than its budget", () => {
 
   test("all were tried", () => expect(texts).toHaveLength(47));
 });
+
+test("whatever a request is made of, there is a verdict", async () => {
+  const text = fc.string({
+    unit: fc.oneof(
+      fc.constantFrom(...PIECES),
+      fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
+    ),
+    maxLength: 30,
+  });
+  const types = fc.constantFrom(
+    "application/json",
+    "text/xml",
+    "multipart/form-data; boundary=b",
+    "application/x-www-form-urlencoded",
+    "application/graphql",
+    "image/png",
+    "text/plain; charset=utf-16",
+    "",
+  );
+  const headers = fc.array(
+    fc.tuple(
+      fc.constantFrom(
+        "cookie",
+        "x-a",
+        "referer",
+        "content-type",
+        "content-encoding",
+        "authorization",
+        "\u0000",
+      ),
+      fc.oneof(text, types),
+    ),
+    { maxLength: 5 },
+  );
+  const request = fc.record({
+    method: fc.oneof(fc.constantFrom("GET", "POST"), text),
+    target: text,
+    protocol: text,
+    headers,
+    body: fc.uint8Array({ maxLength: 300 }),
+    bodyComplete: fc.boolean(),
+    clientIp: text,
+  });
+  await fc.assert(
+    fc.asyncProperty(request, types, text, async (made, type, body) => {
+      for (const asked of [made, { ...bodyRequest(type, body), target: made.target }]) {
+        const { outcome, score } = await sentinel.inspectRequest(asked, NO_OVERRIDES, 0);
+        expect(["pass", "block"]).toContain(outcome);
+        expect(score).toBeGreaterThanOrEqual(0);
+      }
+    }),
+    { numRuns: 1_500 },
+  );
+}, 60_000);
 
 test("an innocent body of the inspected length stays within every budget", async () => {
   const words = "the quick brown fox jumps over a lazy dog and buys 2 pairs of shoes; isn't that nice? ";

@@ -66,7 +66,7 @@ export class Automaton {
     const { seen, outputs, starts } = this;
     const state = offset / this.width;
     const to = starts[state + 1] ?? 0;
-    if (hits === null) this.stamp++;
+    if (hits === null) this.stamp = (this.stamp + 1) | 0;
     const list = hits ?? [];
     for (let at = starts[state] ?? 0; at < to; at++) {
       const hit = outputs[at] ?? 0;
