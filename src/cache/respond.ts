@@ -10,8 +10,8 @@ export interface BodySource {
   whole(): Uint8Array | ReadableStream<Uint8Array>;
 }
 
-/** Stays in a 304 (RFC 9110 section 15.4.5), with the rest of what a client may freshen its copy by. */
-const OMITTED_IN_304 = new Set(["content-length", "content-encoding", "content-range", "content-type"]);
+/** Not in a 304 (RFC 9110 section 15.4.5): they describe a body. */
+const OF_BODY = ["content-length", "content-encoding", "content-range", "content-type"];
 const NULL_BODY = new Set([101, 204, 205, 304]);
 
 /**
@@ -26,33 +26,31 @@ export function respond(
   status: CacheStatus,
   now: number,
 ): Response {
-  const headers = new Headers([...head.headers]);
+  const response = selected(request, head, body, now);
+  const { headers } = response;
   const age = Math.floor(currentAge(head, now));
   // RFC 9111 section 5.1: Age says that a cache answered, or how old what came through already was.
   if (status.hit || age > 0) headers.set("age", String(age));
   headers.append("cache-status", cacheStatusField(status));
-  if (head.fragments) return entire(request, head, body, headers);
-  if (notModified(head, request.headers, now)) {
-    for (const name of OMITTED_IN_304) headers.delete(name);
-    return new Response(null, { status: 304, headers });
-  }
-  const range =
-    body.length === undefined || request.method === "HEAD"
-      ? undefined
-      : rangeOf(head, request.headers, body.length, now);
-  if (range === undefined || body.length === undefined) return entire(request, head, body, headers);
-  if (range === "unsatisfiable") {
-    headers.set("content-range", `bytes */${body.length}`);
-    headers.delete("content-length");
-    return new Response(null, { status: 416, headers });
-  }
-  return partial(body, range, headers, body.length);
+  return response;
 }
 
-function entire(request: Request, head: StoredHead, body: BodySource, headers: Headers): Response {
+function selected(request: Request, head: StoredHead, body: BodySource, now: number): Response {
+  if (head.fragments) return entire(request, head, body);
+  if (notModified(head, request.headers, now)) {
+    const unchanged = new Response(null, { status: 304, headers: fieldsOf(head, body.length) });
+    for (const name of OF_BODY) unchanged.headers.delete(name);
+    return unchanged;
+  }
+  if (body.length === undefined || request.method === "HEAD") return entire(request, head, body);
+  const range = rangeOf(head, request.headers, body.length, now);
+  return range === undefined ? entire(request, head, body) : partial(head, body, range, body.length);
+}
+
+function entire(request: Request, head: StoredHead, body: BodySource): Response {
   const { status } = head;
+  const headers = fieldsOf(head, body.length);
   if (NULL_BODY.has(status)) return new Response(null, { status, headers });
-  if (body.length !== undefined && body.length > 0) headers.set("content-length", String(body.length));
   if (request.method === "HEAD") return new Response(null, { status, headers });
   const whole = body.whole();
   return new Response(whole instanceof ReadableStream ? sized(whole, body.length) : whole, {
@@ -61,15 +59,44 @@ function entire(request: Request, head: StoredHead, body: BodySource, headers: H
   });
 }
 
-function partial(body: BodySource, { first, last }: ByteRange, headers: Headers, length: number): Response {
-  headers.set("content-range", `bytes ${first}-${last}/${length}`);
-  headers.set("content-length", String(last - first + 1));
+function partial(
+  head: StoredHead,
+  body: BodySource,
+  range: ByteRange | "unsatisfiable",
+  length: number,
+): Response {
+  const headers = fieldsOf(head, body.length);
+  if (range === "unsatisfiable") {
+    const refusal = new Response(null, { status: 416, headers });
+    refusal.headers.set("content-range", `bytes */${length}`);
+    refusal.headers.delete("content-length");
+    return refusal;
+  }
+  const { first, last } = range;
   const whole = body.whole();
   const part =
     whole instanceof ReadableStream
       ? sized(whole.pipeThrough(slice(first, last)), last - first + 1)
       : whole.subarray(first, last + 1);
-  return new Response(part, { status: 206, headers });
+  const response = new Response(part, { status: 206, headers });
+  response.headers.set("content-range", `bytes ${first}-${last}/${length}`);
+  response.headers.set("content-length", String(last - first + 1));
+  return response;
+}
+
+/** Stored fields as Headers, made once: to fill them is a good part of what a hit costs. Never changed; responses copy them. */
+const filled = new WeakMap<StoredHead, { readonly headers: Headers; readonly length: number | undefined }>();
+
+/** The fields of an answer with the whole body of this length. */
+function fieldsOf(head: StoredHead, length: number | undefined): Headers {
+  const known = filled.get(head);
+  if (known !== undefined && known.length === length) return known.headers;
+  const headers = new Headers([...head.headers]);
+  // Of the bytes there are, not of those the origin declared.
+  headers.delete("content-length");
+  if (length !== undefined && !NULL_BODY.has(head.status)) headers.set("content-length", String(length));
+  filled.set(head, { headers, length });
+  return headers;
 }
 
 /** Has the client told the length up front, so that it can tell a cut body from a whole one. */

@@ -86,7 +86,7 @@ export class EdgeCache {
   async #cacheable(passage: Passage): Promise<Served> {
     const { input, key, asked } = passage;
     // What is not for sharing is hardly in the tier beneath; its requests do not wait to look there.
-    const deep = !this.#fetches.isUnshared(key.text);
+    const deep = (): boolean => !this.#fetches.isUnshared(key.text);
     const { entry, varies } = await this.#shelf.find(key.text, passage.headers, deep);
     if (entry === undefined) return this.#forward(passage, undefined, varies ? "vary-miss" : "uri-miss");
     const now = this.#now();

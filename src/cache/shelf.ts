@@ -26,9 +26,9 @@ export class Shelf {
     this.#epoch = epoch;
   }
 
-  /** `headers` as the origin would get them; asked for only where responses vary. `deep`: in the tier beneath, too. */
-  async find(key: string, headers: () => Headers, deep: boolean): Promise<Found> {
-    const object = this.#memory.peek(key) ?? (deep ? await this.#fromBeneath(key) : undefined);
+  /** `headers` as the origin would get them; asked for only where responses vary. `deep`: whether to look in the tier beneath, too. */
+  async find(key: string, headers: () => Headers, deep: () => boolean): Promise<Found> {
+    const object = this.#memory.peek(key) ?? (deep() ? await this.#fromBeneath(key) : undefined);
     if (object?.kind !== "index") return { entry: object, varies: false };
     for (const names of object.names) {
       const variantKey = keyOfVariant(key, object.epoch, names, variantOf(names, headers()));
