@@ -190,6 +190,12 @@ const CASES: readonly (readonly [
     ["query.argument=b", "graphql.depth=1", "graphql.fields=1", "graphql.aliases=0"],
   ],
   [
+    "GraphQL strings with escapes",
+    "application/graphql",
+    '{ a(x: "b\\r\\nc\\uff1c") { d } }',
+    ["query.argument=b\r\nc<", "graphql.depth=2", "graphql.fields=2", "graphql.aliases=0"],
+  ],
+  [
     "what only looks like GraphQL",
     "application/json",
     '{"query":"{ select * from users }"}',
@@ -213,7 +219,7 @@ describe("bodies", () => {
     expect(parsed.budget).toBeNull();
   });
 
-  test("all ran", () => expect(CASES).toHaveLength(42));
+  test("all ran", () => expect(CASES).toHaveLength(43));
 
   test("a prefix is marked and not called malformed", () => {
     expect(parse("application/json", '{"a":"b', false)).toMatchObject({

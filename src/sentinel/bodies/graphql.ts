@@ -1,4 +1,5 @@
 import { Exceeded, type Transaction } from "../engine/transaction.ts";
+import { unescapeJson } from "./json.ts";
 
 const BEGINNING = /^[\s\ufeff,]{0,64}(?:(?:query|mutation|subscription|fragment)\b|\{|#)/;
 
@@ -54,7 +55,7 @@ function readDocument(text: string, nesting: number): Document | null {
     const [whole, block, string, comment, name, number, mark] = token;
     const quoted = block ?? string;
     if (quoted !== undefined)
-      texts.push(block === undefined ? unquote(quoted.slice(1, -1)) : quoted.slice(3, -3));
+      texts.push(block === undefined ? unescapeJson(quoted.slice(1, -1)) : quoted.slice(3, -3));
     if (comment !== undefined) texts.push(comment.slice(1));
     const selecting = open.at(-1) === "{" && depth > 0;
     // Names in selection sets; numbers and strings only inside arguments and defaults.
@@ -83,12 +84,4 @@ function bracket(open: string[], mark: string): boolean {
   if (mark === "{" || mark === "(" || mark === "[") open.push(mark);
   const opening = CLOSES[mark];
   return opening === undefined || open.pop() === opening;
-}
-
-function unquote(text: string): string {
-  return text.includes("\\")
-    ? text.replace(/\\(?:u([0-9a-fA-F]{4})|(.))/gs, (_all, hex?: string, char?: string) =>
-        hex === undefined ? (char ?? "") : String.fromCharCode(parseInt(hex, 16) & 0xff),
-      )
-    : text;
 }

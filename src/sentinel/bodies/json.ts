@@ -116,10 +116,10 @@ class JsonScanner {
         this.at++;
       } else if (code === 0x22) {
         const raw = this.text.slice(start, this.at++);
-        return escaped ? unescape(raw) : raw;
+        return escaped ? unescapeJson(raw) : raw;
       }
     }
-    this.sink.leaf("", unescape(this.text.slice(start)), this.depth);
+    this.sink.leaf("", unescapeJson(this.text.slice(start)), this.depth);
     this.at = this.text.length;
     return null;
   }
@@ -152,7 +152,8 @@ const SCALAR = /true|false|null|-?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:e[+-]?[0-9]{
 const ESCAPE = /\\(?:u([0-9a-f]{4})|([\s\S]))/gi;
 const SHORT: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
-function unescape(raw: string): string {
+/** The escapes of a JSON (and GraphQL) string read; letters of other scripts become `?`, since they hide nothing. */
+export function unescapeJson(raw: string): string {
   return raw.replace(ESCAPE, (_all, hex?: string, char?: string) => {
     if (hex === undefined) return SHORT[char ?? ""] ?? char ?? "";
     return narrow(parseInt(hex, 16));
