@@ -68,9 +68,9 @@ export async function bundleCommand(): Promise<number> {
   const { measureStartup } = await import("./startup.ts");
   const startup = await measureStartup(bundle, policyText);
   const kilobytes = (bytes / 1000).toFixed(1);
-  const [best, median] = [startup.bestMs.toFixed(1), startup.medianMs.toFixed(1)];
+  const [cpu, best] = [startup.cpuMs.toFixed(1), startup.bestMs.toFixed(1)];
   process.stdout.write(
-    `bundle ${kilobytes} kB compressed (limit 1000 kB), start-up in workerd ${best} ms (limit 50 ms; best of ${startup.runs}, median ${median} ms)\n`,
+    `bundle ${kilobytes} kB compressed (limit 1000 kB), start-up in workerd ${cpu} ms of CPU (limit 50 ms; mean of ${startup.runs}, fastest by the clock ${best} ms)\n`,
   );
-  return bytes <= MAX_COMPRESSED_BYTES && startup.bestMs <= MAX_STARTUP_MS ? 0 : 1;
+  return bytes <= MAX_COMPRESSED_BYTES && startup.cpuMs <= MAX_STARTUP_MS ? 0 : 1;
 }

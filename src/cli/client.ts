@@ -46,7 +46,8 @@ export interface EdgeAddress {
   readonly token: string;
 }
 
-function addressedEdge(): EdgeAddress {
+/** The edge that the environment names. */
+export function addressedEdge(): EdgeAddress {
   return { url: edgeUrl(), token: adminToken() };
 }
 

@@ -19,12 +19,14 @@ import {
 import { compilePolicy } from "./compile.ts";
 import { policySources } from "./project.ts";
 import { publishRules, rollbackRules } from "./publish.ts";
+import { replayCommand } from "./replay.ts";
 import { UsageError } from "./usage.ts";
 
 const USAGE = `edge rules <command> [--rules DIR]
   check [--verbose]             compile all of rules/ and print every fault; --verbose: every expression's engine
   test                          run the examples beside the rules
   score FILE.jsonl... [--wrong N]   detection and false positives by set, and the rules to blame
+  replay FILE.jsonl...          the same requests through the running edge: is its verdict these rules'?
   explain REQUEST|FILE|- [--rule ID]   a curl line, HAR entry or raw request: what each rule saw, what
                                 matched, the score; --rule: everything that one rule saw
   publish [--reason TEXT]       put the rules in force on the running edge, without a deploy
@@ -53,6 +55,8 @@ export async function rulesCommand(args: string[]): Promise<number> {
       return test(values);
     case "score":
       return score(rest, values);
+    case "replay":
+      return replayCommand(rest, compiled(values).value);
     case "explain":
       return explainCommand(rest, values);
     case "publish":

@@ -49,13 +49,18 @@ export async function scoreCorpus(
   let count = 0;
   for await (const line of lines) {
     if (line.trim() === "") continue;
-    const entry = entrySchema.parse(JSON.parse(line));
+    const entry = parseEntry(line);
     const began = performance.now();
     const verdict = await sentinel.inspectRequest(requestOf(entry), NO_OVERRIDES, Date.now());
     tally(sets, entry, verdict, performance.now() - began);
     if (++count % 1000 === 0) progress(count);
   }
   return { sets: [...sets.values()], lines: count };
+}
+
+/** One line of a corpus. Throws on a line that is not of the format. */
+export function parseEntry(line: string): CorpusEntry {
+  return entrySchema.parse(JSON.parse(line));
 }
 
 /** The request of a corpus line as the engine takes it. */

@@ -19,11 +19,12 @@ export { describe } from "./expressions.ts";
 export { type ExpressionReport } from "./builder.ts";
 export { runInlineTests } from "./inline-tests.ts";
 export { ruleJsonSchema } from "./json-schema.ts";
-export { type CorpusEntry, type CorpusScore, requestOf, scoreCorpus } from "./corpus.ts";
+export { type CorpusEntry, type CorpusScore, parseEntry, requestOf, scoreCorpus } from "./corpus.ts";
 export type { SentinelPackage } from "../package.ts";
+export type { InspectionRequest } from "../verdict.ts";
 export { explain, type Explanation, formatExplanation } from "./explain.ts";
 export { parseRequestText } from "./request-formats.ts";
-export { rawRequest } from "./examples.ts";
+export { exchangeOf, rawRequest } from "./examples.ts";
 
 export interface CompileReport {
   readonly files: number;
