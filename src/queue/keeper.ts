@@ -32,6 +32,8 @@ export interface GateReport {
   /** Visitors who asked. */
   readonly asks: number;
   readonly admitted: number;
+  /** Mean place of those admitted; null: nobody was. */
+  readonly reached: number | null;
   /** Tokens the gate could have given. */
   readonly possible: number;
   /** Passes valid now; 0 where the room has no cap on them. */
@@ -55,6 +57,7 @@ export class GateKeeper {
   #batches = 0;
   #asks = 0;
   #admitted = 0;
+  #placesAdmitted = 0;
   #reportedAt: number;
   /** Expiry by pass; kept only where the room caps them. */
   readonly #active = new Map<string, number>();
@@ -87,6 +90,7 @@ export class GateKeeper {
     if (shut <= now && this.#bucket.tokens >= 1 + kept) {
       this.#bucket = { ...this.#bucket, tokens: this.#bucket.tokens - 1 };
       this.#admitted += 1;
+      this.#placesAdmitted += ask.key;
       this.#line.leave(ask.id);
       if (ask.counted !== null) this.#note([[ask.counted.bin, ask.counted.due, -1]]);
       if (this.#config.activeCap !== null) this.#active.set(ask.id, now + this.#config.passIdleMs);
@@ -139,6 +143,7 @@ export class GateKeeper {
       batches: this.#batches,
       asks: this.#asks,
       admitted: this.#admitted,
+      reached: this.#admitted === 0 ? null : this.#placesAdmitted / this.#admitted,
       possible: this.#shutUntil(now) > now ? this.#admitted : seconds * this.#share.perSecond,
       active: this.#activeAt(now),
     };
@@ -146,6 +151,7 @@ export class GateKeeper {
     this.#batches = 0;
     this.#asks = 0;
     this.#admitted = 0;
+    this.#placesAdmitted = 0;
     this.#reportedAt = Math.max(now, this.#reportedAt);
     return report;
   }

@@ -45,6 +45,9 @@ export interface RoomMemory {
 /** Everybody alive has polled once within this time after the object started. */
 const RELEARN_MS = 34_000;
 /** A long line is looked at less often: it also moves less. */
+const FOLLOW_MS = 2500;
+/** A watermark that leaves gates idle for so long while the line is learned again was wrong. */
+const IDLE_MS = 5000;
 const COMPUTE_EVERY_MS = 200;
 const SPANS_PER_MS = 50;
 const REPORTS_PER_GATE = 120;
@@ -74,7 +77,8 @@ export class Room {
     this.#config = config;
     this.#reportEveryMs = firstReportMs(config);
     this.#histogram = new AliveHistogram(config.binMs);
-    this.#watermark = known?.watermark ?? { ...OPEN, at: now };
+    // How long the object was away says nothing: the gates may have gone on, or not. They will tell.
+    this.#watermark = { ...(known?.watermark ?? OPEN), at: now };
     this.#relearnedAt = this.#watermark.key === null ? now : now + RELEARN_MS;
     this.#tally = { ...this.#tally, at: now };
   }
@@ -108,6 +112,7 @@ export class Room {
     this.#active.set(report.gate, report.active);
     const second = Math.floor(now / 1000);
     this.#admissions.set(second, (this.#admissions.get(second) ?? 0) + report.admitted);
+    if (now < this.#relearnedAt) this.#follow(report.reached, now);
     this.#tally.admitted += report.admitted;
     this.#tally.possible += report.possible;
     this.#tally.batches += report.batches;
@@ -189,17 +194,25 @@ export class Room {
       batches: Number.isNaN(admitting) ? batches / seconds : smooth(this.#rates.batches, batches / seconds),
     };
     const waited = this.#watermark.key !== null && this.#rates.possible > 0;
+    const used = this.#rates.admitting / this.#rates.possible;
+    const relearning = this.#relearnedAt - now;
+    if (relearning > 0 && relearning < RELEARN_MS - IDLE_MS && used < 0.5) this.#relearnedAt = now;
     // While the line is learned again, the watermark does not follow what is called, and neither may the boost.
-    this.#boost =
-      waited && now >= this.#relearnedAt
-        ? nextBoost(this.#boost, this.#rates.admitting / this.#rates.possible)
-        : 1;
+    this.#boost = waited && relearning <= 0 ? nextBoost(this.#boost, used) : 1;
     const load = this.#rates.batches / this.#config.gates / REPORTS_PER_GATE;
     this.#reportEveryMs = Math.min(
       8000,
       Math.max(250, this.#reportEveryMs * Math.min(1.2, Math.max(0.9, Math.sqrt(load)))),
     );
     this.#tally = { at: now, admitted: 0, possible: 0, batches: 0, left: leftNow, waiting: waitingNow };
+  }
+
+  /** While the line is learned again: the watermark is ahead at least of those whom gates let in. */
+  #follow(reached: number | null, now: number): void {
+    const { key, slope } = this.#watermark;
+    if (reached === null || key === null) return;
+    const ahead = reached + slope * FOLLOW_MS;
+    if (ahead > extrapolated(this.#watermark, now)) this.#watermark = { key: ahead, slope, at: now };
   }
 
   #called(object: string, calls: number, now: number): void {

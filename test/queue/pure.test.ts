@@ -231,7 +231,21 @@ describe("the room", () => {
     const memory = { epoch: "0", watermark: { key: 5000, slope: 1, at: START - 1000 } };
     const none = { commitment: null, seed: null };
     const room = new Room(config, memory, START);
-    expect(room.snapshot(none, START).watermark.key).toBe(6000);
+    expect(room.snapshot(none, START).watermark.key).toBe(5000);
+    expect(room.snapshot(none, START + 1000).watermark.key).toBe(6000);
+    // Gates that went on meanwhile have come further than it knew.
+    const report = {
+      gate: 0,
+      deltas: [],
+      batches: 0,
+      asks: 9,
+      admitted: 9,
+      reached: 20_000,
+      possible: 9,
+      active: 0,
+    };
+    room.hear(report, START + 1100);
+    expect(room.snapshot(none, START + 1300).watermark.key).toBeGreaterThan(20_000);
     // Another epoch's watermark means nothing.
     const other = new Room(config, { ...memory, epoch: "other" }, START);
     expect(other.snapshot(none, START).watermark.key).toBeNull();
