@@ -49,6 +49,12 @@ const CASES: readonly (readonly [
     '{"a":{"b":[1,"x\\u003c",null]},"c":"d"}',
     ["a.b[0]=1", "a.b[1]=x<", "a.b[2]=null", "c=d"],
   ],
+  [
+    "JSON escapes as if they were not escaped",
+    "application/json",
+    '{"a":"\\u00e9\\ud83d\\udc5f\\u2019\\uff1c\\ud800\\/"}',
+    ["a=\xc3\xa9\xf0\x9f\x91\x9f'<?/"],
+  ],
   ["JSON with a key twice", "application/json", '{"a":1,"a":2}', ["a=1", "a=2"], ["duplicate-key"]],
   ["JSON in JSON", "application/json", '{"a":"{\\"b\\":\\"c\\"}"}', ['a={"b":"c"}', "a.b=c"]],
   ["JSON in a form", "application/x-www-form-urlencoded", "a=%7B%22b%22%3A1%7D", ['a={"b":1}', "a.b=1"]],
@@ -219,7 +225,7 @@ describe("bodies", () => {
     expect(parsed.budget).toBeNull();
   });
 
-  test("all ran", () => expect(CASES).toHaveLength(43));
+  test("all ran", () => expect(CASES).toHaveLength(44));
 
   test("a prefix is marked and not called malformed", () => {
     expect(parse("application/json", '{"a":"b', false)).toMatchObject({

@@ -318,6 +318,21 @@ describe("the examples beside rules", () => {
     expect(await runInlineTests(value, tests)).toEqual({ run: hits.length + 1, faults: [] });
   });
 
+  test("of answers", async () => {
+    const text = rule("variables: [response.body]", "operator: { contains: leak }")
+      .replace(
+        "[GET /?q=evil]",
+        "[{ response: { status: 500, headers: { Content-Type: text/html }, body: a leak } }]",
+      )
+      .replace(
+        "[GET /]",
+        "[{ response: { body: fine } }, { response: { headers: { Content-Type: image/png }, body: leak } }]",
+      );
+    const { value, tests } = compile({ "a.yaml": text });
+    if (value === undefined) throw new Error("not compiled");
+    expect(await runInlineTests(value, tests)).toEqual({ run: 3, faults: [] });
+  });
+
   test("that do not are faults with their line", async () => {
     const { value, tests } = compile({
       "a.yaml": SOUND.replace("GET /?q=evil", "GET /?q=fine").replace("[GET /]", "[GET /, GET /?q=evil]"),

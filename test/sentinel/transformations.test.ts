@@ -19,6 +19,7 @@ const CASES: readonly (readonly [name: string, input: string, output: string])[]
   ["percent-decode-wide", "%u0041%u003c%uff1c", "A<<"],
   ["html-decode", "&lt;&#60;&#x3c;&#0000060&LT;&ltscript&colon;", "<<<<<<script:"],
   ["html-decode", "fish &chips; &#x110000;", "fish &chips; ?"],
+  ["html-decode", "&#233;&#x1f45f;", "\xc3\xa9\xf0\x9f\x91\x9f"],
   ["js-decode", String.raw`\x3c\u003c\u{3c}\74\n\q`, "<<<<\nq"],
   ["css-decode", String.raw`\3c \00003cscript\(`, "<\x3cscript("],
   ["c-decode", String.raw`\x41\101\t\e`, "AA\te"],
@@ -40,7 +41,7 @@ describe("transformations", () => {
   });
 
   test("each has a case", () => {
-    expect(CASES).toHaveLength(28);
+    expect(CASES).toHaveLength(29);
     expect([...new Set(CASES.map(([name]) => name))].toSorted()).toEqual(
       [...TRANSFORMATIONS.keys()].toSorted(),
     );

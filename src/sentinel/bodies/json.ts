@@ -1,5 +1,5 @@
 import { Exceeded } from "../engine/transaction.ts";
-import { narrow } from "../transformations/percent.ts";
+import { encode } from "../transformations/code-points.ts";
 
 /** What a parser hands over as it goes; each may throw `Exceeded`. */
 export interface JsonSink {
@@ -149,13 +149,15 @@ class JsonScanner {
 }
 
 const SCALAR = /true|false|null|-?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:e[+-]?[0-9]{1,9})?/iy;
-const ESCAPE = /\\(?:u([0-9a-f]{4})|([\s\S]))/gi;
+const ESCAPE = /\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|u([0-9a-f]{4})|([\s\S]))/gi;
 const SHORT: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
-/** The escapes of a JSON (and GraphQL) string read; letters of other scripts become `?`, since they hide nothing. */
+/** The escapes of a JSON (and GraphQL) string read; code points become bytes of UTF-8, as if they had not been escaped. */
 export function unescapeJson(raw: string): string {
-  return raw.replace(ESCAPE, (_all, hex?: string, char?: string) => {
-    if (hex === undefined) return SHORT[char ?? ""] ?? char ?? "";
-    return narrow(parseInt(hex, 16));
+  return raw.replace(ESCAPE, (_all, high?: string, low?: string, unit?: string, char?: string) => {
+    if (high !== undefined && low !== undefined) {
+      return encode(0x10000 + ((parseInt(high, 16) - 0xd800) << 10) + parseInt(low, 16) - 0xdc00);
+    }
+    return unit === undefined ? (SHORT[char ?? ""] ?? char ?? "") : encode(parseInt(unit, 16));
   });
 }

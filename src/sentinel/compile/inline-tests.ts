@@ -1,8 +1,8 @@
 import type { Fault } from "../../authoring/index.ts";
 import type { SentinelPackage } from "../package.ts";
-import { createSentinel } from "../sentinel.ts";
-import { NO_OVERRIDES } from "../verdict.ts";
-import { exchangeOf } from "./examples.ts";
+import { createSentinel, type Sentinel } from "../sentinel.ts";
+import { type InspectionRequest, NO_OVERRIDES, type SentinelSettings, type Verdict } from "../verdict.ts";
+import { exchangeOf, type ResponseExample } from "./examples.ts";
 import type { InlineTest } from "./rules.ts";
 
 export interface InlineTestResult {
@@ -32,14 +32,26 @@ export async function runInlineTests(
 }
 
 async function matches(
-  sentinel: ReturnType<typeof createSentinel>,
+  sentinel: Sentinel,
   example: InlineTest["example"],
-  settings: typeof NO_OVERRIDES,
+  settings: SentinelSettings,
 ): Promise<string[]> {
-  const { request } = exchangeOf(example);
+  const { request, response } = exchangeOf(example);
   const verdict = await sentinel.inspectRequest(request, settings, 0);
+  const answers = response === null ? [] : answerVerdicts(sentinel, request, response, settings);
   return [
-    ...verdict.matches.map((match) => match.rule),
-    ...sentinel.rateKeys(request).map((key) => key.rule),
+    ...[verdict, ...answers].flatMap(({ matches: found }) => found.map(({ rule }) => rule)),
+    ...sentinel.rateKeys(request).map(({ rule }) => rule),
   ];
+}
+
+function answerVerdicts(
+  sentinel: Sentinel,
+  { method, target }: InspectionRequest,
+  { status, headers, body }: ResponseExample,
+  settings: SentinelSettings,
+): Verdict[] {
+  const inspection = sentinel.inspectResponse({ method, target, status, headers }, settings, 0);
+  const found = inspection.wantsBody ? inspection.chunk(body) : null;
+  return found === null ? [inspection.head] : [inspection.head, found];
 }

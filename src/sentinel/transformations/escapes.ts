@@ -1,4 +1,4 @@
-import { narrow } from "./percent.ts";
+import { encode } from "./code-points.ts";
 
 const SIMPLE: Readonly<Record<string, string>> = {
   a: "\x07",
@@ -20,7 +20,7 @@ export function jsDecode(text: string): string {
     JS,
     (_all, byte?: string, unit?: string, point?: string, octal?: string, char?: string) => {
       const hex = byte ?? unit ?? point;
-      if (hex !== undefined) return narrow(parseInt(hex, 16));
+      if (hex !== undefined) return encode(parseInt(hex, 16));
       if (octal !== undefined) return String.fromCharCode(parseInt(octal, 8) & 0xff);
       return simple(char ?? "");
     },
@@ -38,7 +38,7 @@ export function cDecode(text: string): string {
 /** Only `\xHH`, `\uHHHH` and `\u{H}`: what peeling takes off, since other backslashes may be a path. */
 export function codedEscapesDecode(text: string): string {
   return text.replace(CODED, (_all, byte?: string, unit?: string, point?: string) =>
-    narrow(parseInt(byte ?? unit ?? point ?? "0", 16)),
+    encode(parseInt(byte ?? unit ?? point ?? "0", 16)),
   );
 }
 

@@ -1,4 +1,4 @@
-import { narrow } from "./percent.ts";
+import { encode } from "./code-points.ts";
 
 /** HTML entities that attacks use to hide what a browser then reads; the semicolon is optional, as in browsers. */
 const NAMED: ReadonlyMap<string, string> = new Map(
@@ -49,8 +49,8 @@ const ENTITY = /&(?:#(?:x0{0,20}([0-9a-f]{1,6})|0{0,20}([0-9]{1,7}))|([a-z]{2,14
 
 export function htmlDecode(text: string): string {
   return text.replace(ENTITY, (all: string, hex?: string, decimal?: string, name?: string) => {
-    if (hex !== undefined) return narrow(parseInt(hex, 16));
-    if (decimal !== undefined) return narrow(parseInt(decimal, 10));
+    if (hex !== undefined) return encode(parseInt(hex, 16));
+    if (decimal !== undefined) return encode(parseInt(decimal, 10));
     return named(all, name ?? "");
   });
 }
@@ -71,7 +71,7 @@ export function cssDecode(text: string): string {
   return text.replace(
     /\\(?:([0-9a-f]{1,6})[ \t\n\f]?|(\n)|([\s\S]))/gi,
     (_all, hex?: string, line?: string, char?: string) => {
-      if (hex !== undefined) return narrow(parseInt(hex, 16));
+      if (hex !== undefined) return encode(parseInt(hex, 16));
       return line === undefined ? (char ?? "") : "";
     },
   );

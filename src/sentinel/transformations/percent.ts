@@ -1,3 +1,5 @@
+import { encode } from "./code-points.ts";
+
 /** Value of each hexadecimal digit by char code; -1 for any other char. */
 const HEX: Int8Array = Int8Array.from({ length: 256 }, (_none, code) => {
   const digit = parseInt(String.fromCharCode(code), 16);
@@ -35,31 +37,5 @@ export function percentDecodeAgain(text: string): string {
 }
 
 function fromWideHex(_all: string, digits: string): string {
-  return narrow(parseInt(digits, 16));
+  return encode(parseInt(digits, 16));
 }
-
-/**
- * A code point as one byte: what it is below 256; full-width and other look-alikes
- * that servers fold (best-fit mappings) as their ASCII letter; else `?`.
- */
-export function narrow(point: number): string {
-  if (point < 0x100) return String.fromCharCode(point);
-  if (point >= 0xff01 && point <= 0xff5e) return String.fromCharCode(point - 0xfee0);
-  return BEST_FIT.get(point) ?? "?";
-}
-
-const BEST_FIT: ReadonlyMap<number, string> = new Map(
-  Object.entries({
-    "'": [0x2018, 0x2019, 0x201a, 0x2032, 0x02b9, 0x02bc],
-    '"': [0x201c, 0x201d, 0x201e, 0x2033, 0x02ba],
-    "<": [0x2039, 0x2329, 0x3008, 0xfe64],
-    ">": [0x203a, 0x232a, 0x3009, 0xfe65],
-    "/": [0x2044, 0x2215],
-    "\\": [0x2216, 0xfe68],
-    "-": [0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2212],
-    ".": [0x2024, 0xfe52],
-    ";": [0x037e, 0xfe54],
-    "|": [0x2223, 0x01c0],
-    " ": [0x2000, 0x2001, 0x2002, 0x2003, 0x2009, 0x200a, 0x2028, 0x2029, 0x202f, 0x3000],
-  }).flatMap(([char, points]) => points.map((point) => [point, char] as const)),
-);

@@ -1,4 +1,4 @@
-import { narrow } from "./percent.ts";
+import { lookAlike, narrow } from "./code-points.ts";
 
 const SEQUENCES = /[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf7][\x80-\xbf]{3}/g;
 const BOMS = /^\xef\xbb\xbf/;
@@ -11,8 +11,8 @@ export function utf8Decode(text: string): string {
 /** Only what hides ASCII: overlong forms and look-alikes become ASCII; honest letters of other scripts stay as they are. */
 export function foldUtf8(text: string): string {
   return text.replace(SEQUENCES, (sequence) => {
-    const char = narrow(codePoint(sequence));
-    return char !== "?" && char.charCodeAt(0) < 0x80 ? char : sequence;
+    const point = codePoint(sequence);
+    return point < 0x80 ? String.fromCharCode(point) : (lookAlike(point) ?? sequence);
   });
 }
 
