@@ -76,7 +76,12 @@ export function passed(
 }
 
 function rebuilt(response: Response, headers: Headers): Response {
-  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+  return new Response(response.body, {
+    status: response.status,
+    statusText: response.statusText,
+    headers,
+    encodeBody: "manual",
+  });
 }
 
 export function served(

@@ -223,12 +223,11 @@ function failure(status: number): EdgeError {
   });
 }
 
-/** The body's length where the origin declares it and the bytes are as declared. */
+/** The body's length where the origin declares it. */
 function lengthOf(response: Response): number | undefined {
   if (NULL_BODY.has(response.status)) return 0;
   const field = response.headers.get("content-length");
-  const coding = response.headers.get("content-encoding");
-  return field === null || coding !== null || !/^\d+$/.test(field) ? undefined : Number(field);
+  return field === null || !/^\d+$/.test(field) ? undefined : Number(field);
 }
 
 function strayConfirmation(): EdgeError {

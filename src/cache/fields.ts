@@ -18,9 +18,6 @@ const HOP_BY_HOP = new Set([
 /** Meant for this cache alone: it says too much to clients (purge tags, surrogate control). */
 const EDGE_ONLY = new Set(["cache-tag", "surrogate-key", "surrogate-control"]);
 
-/** Codings that workerd undoes when a body is read: the stored bytes are plain. */
-const DECODED = new Set(["gzip", "br"]);
-
 /** Section 3.2: a 304 describes the stored body, so what frames that body stays. */
 const KEPT_AT_304 = new Set(["content-length", "content-encoding", "content-range", "transfer-encoding"]);
 
@@ -34,7 +31,6 @@ export interface StoredFields {
 /** The response fields to store: none of the hop, of `Connection`'s list, or of a `no-cache` list. */
 export function storedFields(headers: Headers, directives: Directives, now: number): StoredFields {
   const omitted = new Set([...listed(headers.get("connection")), ...listed(qualified(directives))]);
-  const decoded = DECODED.has(headers.get("content-encoding")?.toLowerCase() ?? "");
   const fields: [string, string][] = [];
   const edgeHeaders: [string, string][] = [];
   for (const [name, value] of headers) {
@@ -43,9 +39,7 @@ export function storedFields(headers: Headers, directives: Directives, now: numb
       edgeHeaders.push([name, value]);
       continue;
     }
-    if (decoded && (name === "content-encoding" || name === "content-length")) continue;
-    // The bytes are not those the origin tagged any more, only their meaning is.
-    fields.push([name, decoded && name === "etag" && !value.startsWith("W/") ? `W/${value}` : value]);
+    fields.push([name, value]);
   }
   // RFC 9110 section 6.6.1: a recipient with a clock dates what came undated.
   if (!headers.has("date")) fields.push(["date", new Date(now).toUTCString()]);

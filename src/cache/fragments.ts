@@ -38,7 +38,12 @@ export function composed(page: Response, composition: Composition, depth: number
   // Fragments may be one visitor's; no shared cache but this one knows which.
   if (!headers.get("cache-control")?.includes("no-store")) headers.set("cache-control", "private, no-cache");
   const body = page.body === null ? null : composedBody(page.body, composition, depth);
-  return new Response(body, { status: page.status, statusText: page.statusText, headers });
+  return new Response(body, {
+    status: page.status,
+    statusText: page.statusText,
+    headers,
+    encodeBody: "manual",
+  });
 }
 
 /** What the page is made of, in order. */

@@ -30,7 +30,7 @@ export interface CacheInput {
   waitUntil(promise: Promise<unknown>): void;
 }
 
-/** Asks the origin. Throws where it cannot be reached; what it resolves to has been inspected. */
+/** Asks the origin. Throws where it cannot be reached; what it resolves to has been inspected, and its bytes are what its Content-Encoding says. */
 export type FetchOrigin = (request: Request) => Promise<Response>;
 
 /** Why nothing was read from the cache: a closed union. */

@@ -38,7 +38,11 @@ export function respond(
 function selected(request: Request, head: StoredHead, body: BodySource, now: number): Response {
   if (head.fragments) return entire(request, head, body);
   if (notModified(head, request.headers, now)) {
-    const unchanged = new Response(null, { status: 304, headers: fieldsOf(head, body.length) });
+    const unchanged = new Response(null, {
+      status: 304,
+      headers: fieldsOf(head, body.length),
+      encodeBody: "manual",
+    });
     for (const name of OF_BODY) unchanged.headers.delete(name);
     return unchanged;
   }
@@ -50,12 +54,13 @@ function selected(request: Request, head: StoredHead, body: BodySource, now: num
 function entire(request: Request, head: StoredHead, body: BodySource): Response {
   const { status } = head;
   const headers = fieldsOf(head, body.length);
-  if (NULL_BODY.has(status)) return new Response(null, { status, headers });
-  if (request.method === "HEAD") return new Response(null, { status, headers });
+  if (NULL_BODY.has(status)) return new Response(null, { status, headers, encodeBody: "manual" });
+  if (request.method === "HEAD") return new Response(null, { status, headers, encodeBody: "manual" });
   const whole = body.whole();
   return new Response(whole instanceof ReadableStream ? sized(whole, body.length) : whole, {
     status,
     headers,
+    encodeBody: "manual",
   });
 }
 
@@ -67,7 +72,7 @@ function partial(
 ): Response {
   const headers = fieldsOf(head, body.length);
   if (range === "unsatisfiable") {
-    const refusal = new Response(null, { status: 416, headers });
+    const refusal = new Response(null, { status: 416, headers, encodeBody: "manual" });
     refusal.headers.set("content-range", `bytes */${length}`);
     refusal.headers.delete("content-length");
     return refusal;
@@ -78,7 +83,7 @@ function partial(
     whole instanceof ReadableStream
       ? sized(whole.pipeThrough(slice(first, last)), last - first + 1)
       : whole.subarray(first, last + 1);
-  const response = new Response(part, { status: 206, headers });
+  const response = new Response(part, { status: 206, headers, encodeBody: "manual" });
   response.headers.set("content-range", `bytes ${first}-${last}/${length}`);
   response.headers.set("content-length", String(last - first + 1));
   return response;

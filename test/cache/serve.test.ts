@@ -603,3 +603,29 @@ describe("bad input takes the safest reading", () => {
     expect((await rig.get("/b")).response.headers.get("age")).toBe("0");
   });
 });
+
+describe("an encoded body", () => {
+  it("is kept and given out as it came, from the cache and past it", async () => {
+    const bytes = new Uint8Array(
+      await new Response(
+        new Blob(["plain text"]).stream().pipeThrough(new CompressionStream("gzip")),
+      ).arrayBuffer(),
+    );
+    for (const control of ["max-age=60", "no-store"]) {
+      const rig = rigOf(follow());
+      rig.origin = () =>
+        new Response(bytes, {
+          headers: { "cache-control": control, "content-encoding": "gzip" },
+          encodeBody: "manual",
+        });
+      for (let time = 0; time < 2; time++) {
+        const { response } = await rig.get("/a");
+        expect([
+          response.headers.get("content-encoding"),
+          new Uint8Array(await response.arrayBuffer()),
+        ]).toEqual(["gzip", bytes]);
+        await rig.settle();
+      }
+    }
+  });
+});
