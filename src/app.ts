@@ -9,9 +9,9 @@ import { type Zone, createGateway } from "./gateway/index.ts";
 import { parseCidr } from "./http/cidr.ts";
 import { EdgeError, problemResponse } from "./http/errors.ts";
 import { type Insight, createInsight } from "./insight/index.ts";
-import { hydrate, operatorOf } from "./operate.ts";
+import type { OperatorParts } from "./operate.ts";
 import type { EdgeParts, WaitUntil } from "./parts.ts";
-import { type Policy, builtPolicy } from "./policy.ts";
+import { type Policy, builtPolicy, readRulesPackage } from "./policy.ts";
 import { createQueue, ticketKeys } from "./queue/index.ts";
 import { type Sentinel, type SentinelSettings, createSentinel } from "./sentinel/index.ts";
 
@@ -112,7 +112,7 @@ function wire(env: Env, policy: Policy): EdgeParts {
     takeFromLimit: limitsOf(env, insight),
     sentinelSettings: memoized((snapshot) => settingsOf(snapshot)),
     purges: memoized((snapshot) => new PurgeView(snapshot.purges)),
-    operate: operatorOf({ policy, settings, control, fabric, insight, queue }),
+    operate: operatorWhenNeeded({ policy, settings, control, fabric, insight, queue }),
     now,
   };
 }
@@ -184,7 +184,7 @@ function sentinelsOf(policy: Policy, control: Control, insight: Insight): EdgePa
     try {
       const content = await control.rulesPackage(rules);
       if (content === null) throw new Error(`there is no rules package ${rules}`);
-      current = { version: rules, engine: hydrate(content) };
+      current = { version: rules, engine: createSentinel(readRulesPackage(content)) };
     } catch (error) {
       insight.count("rules-not-loaded", { reason: String(error) });
     }
@@ -205,5 +205,15 @@ function limitsOf(env: Env, insight: Insight): EdgeParts["takeFromLimit"] {
       insight.count("rate-limit-failed", { binding, reason: String(error) });
       return true;
     }
+  };
+}
+
+/** Loads the private API with the first operator's request: shoppers' isolates start without it. */
+function operatorWhenNeeded(parts: OperatorParts): EdgeParts["operate"] {
+  let operate: EdgeParts["operate"] | null = null;
+  return async (...request) => {
+    const { operatorOf } = await import("./operate.ts");
+    operate ??= operatorOf(parts);
+    return operate(...request);
   };
 }

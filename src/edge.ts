@@ -9,7 +9,7 @@ import { OriginError, type Route, errorPage, isEdgeHeader } from "./gateway/inde
 import { type CanonicalFault, canonicalize } from "./http/canonical.ts";
 import { EdgeError } from "./http/errors.ts";
 import { headerBytes } from "./http/headers.ts";
-import { requireOwnOrigin } from "./http/operator.ts";
+import { requireOwnOrigin } from "./http/own-origin.ts";
 import { type Body, inspect, inspectAnswer, limitRate } from "./inspection.ts";
 import { type Life, beginLife, eventOf, sentinelField, timingField } from "./life.ts";
 import type { EdgeParts, WaitUntil } from "./parts.ts";

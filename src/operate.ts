@@ -1,15 +1,17 @@
-/** The private API and the console: what a request does that the Fabric let in. */
+/** The private API and the console: what a request does that the Fabric let in. Loaded with the first such request. */
 import { Hono } from "hono";
-import { type Control, controlRoutes } from "./control/index.ts";
+import { controlRoutes } from "./control/api/index.ts";
+import type { Control } from "./control/index.ts";
 import type { Fabric } from "./fabric/index.ts";
 import type { Operator } from "./http/operator.ts";
-import { type Insight, type InsightRoutesOptions, consoleRoutes, insightRoutes } from "./insight/index.ts";
+import { type InsightRoutesOptions, consoleRoutes, insightRoutes } from "./insight/api/index.ts";
+import type { Insight } from "./insight/index.ts";
 import type { EdgeBlueprint } from "./blueprint.ts";
 import type { Settings } from "./bindings.ts";
 import type { EdgeParts } from "./parts.ts";
-import type { Policy } from "./policy.ts";
+import { type Policy, readRulesPackage } from "./policy.ts";
 import type { Queue, RoomStatus } from "./queue/index.ts";
-import { type Sentinel, type SentinelPackage, createSentinel } from "./sentinel/index.ts";
+import { createSentinel } from "./sentinel/index.ts";
 
 /** How long a purge is remembered where a cache class names no longest lifetime. */
 const FALLBACK_LIFETIME_S = 365 * 86_400;
@@ -102,15 +104,9 @@ function packageFaults(content: Uint8Array): string[] {
       "rules" in pkg &&
       Array.isArray(pkg.rules);
     if (!known) return ["this is no rules package; publish one with: edge rules publish"];
-    hydrate(content);
+    createSentinel(readRulesPackage(content));
     return [];
   } catch (error) {
     return [`the engine cannot load it: ${error instanceof Error ? error.message : String(error)}`];
   }
-}
-
-/** The engine of a published package. @throws where the content is none */
-export function hydrate(content: Uint8Array): Sentinel {
-  const pkg: SentinelPackage = JSON.parse(new TextDecoder().decode(content));
-  return createSentinel(pkg);
 }

@@ -22,3 +22,9 @@ export function builtPolicy(): Policy {
   const policy: Policy = JSON.parse(text);
   return policy;
 }
+
+/** A published rules package, as the control plane keeps it. The CLI compiled and tested it before. */
+export function readRulesPackage(content: Uint8Array): SentinelPackage {
+  const pkg: SentinelPackage = JSON.parse(new TextDecoder().decode(content));
+  return pkg;
+}

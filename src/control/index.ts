@@ -5,6 +5,5 @@
  */
 export { ControlObject } from "./object.ts";
 export type { Purge } from "./purge-log.ts";
-export { controlRoutes, type ControlRoutesOptions, type RoomDesk } from "./routes.ts";
 export { createControl, type Control, type ControlOptions, type Snapshot } from "./snapshot.ts";
 export type { AuditEntry, Override, OverrideAction, PurgeKind } from "./state.ts";

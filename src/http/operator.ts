@@ -4,6 +4,7 @@
  */
 import * as z from "zod"; // the namespace: `{ z }` would bring all of its languages along
 import { EdgeError, problemResponse } from "./errors.ts";
+import { requireOwnOrigin } from "./own-origin.ts";
 
 /** The caller of one private request, as the Fabric let it in. */
 export interface Operator {
@@ -27,27 +28,6 @@ export const reasonSchema = z
   .trim()
   .min(1, "is empty; say why, for the audit log")
   .max(500, "is longer than 500 characters; shorten it");
-
-/**
- * Refuses a state-changing call that a foreign page could have made: browsers
- * send an `Origin` with it, and only our own will do (cross-site request forgery).
- */
-export function requireOwnOrigin(request: Request, ownOrigins: readonly string[]): void {
-  const origin = request.headers.get("origin");
-  const site = request.headers.get("sec-fetch-site");
-  const foreign =
-    origin !== null
-      ? !ownOrigins.includes(origin)
-      : site !== null && site !== "same-origin" && site !== "none";
-  if (foreign) {
-    throw new EdgeError({
-      code: "bad-request",
-      source: "client",
-      status: 403,
-      detail: "The request comes from another site.",
-    });
-  }
-}
 
 /**
  * The JSON body of a state-changing call, checked by `schema`. Throws 403 for a

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { controlRoutes, createControl } from "../../src/control/index.ts";
+import { controlRoutes } from "../../src/control/api/index.ts";
+import { createControl } from "../../src/control/index.ts";
 
 const origin = "https://store.acme.com";
 let made = 0;

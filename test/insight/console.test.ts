@@ -1,8 +1,9 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { exclusionDraft } from "../../src/insight/console/exclusion.ts";
-import { figuresOf, quantile } from "../../src/insight/console/figures.ts";
-import { consoleRoutes, createInsight } from "../../src/insight/index.ts";
+import { exclusionDraft } from "../../src/insight/api/console/exclusion.ts";
+import { figuresOf, quantile } from "../../src/insight/api/console/figures.ts";
+import { consoleRoutes } from "../../src/insight/api/index.ts";
+import { createInsight } from "../../src/insight/index.ts";
 
 const origin = "https://store.acme.com";
 const now = Date.UTC(2026, 10, 22, 3);

@@ -1,7 +1,8 @@
 import { env } from "cloudflare:workers";
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { createInsight, insightRoutes, type RequestEvent } from "../../src/insight/index.ts";
+import { insightRoutes } from "../../src/insight/api/index.ts";
+import { createInsight, type RequestEvent } from "../../src/insight/index.ts";
 
 const event: RequestEvent = {
   requestId: "r-1",

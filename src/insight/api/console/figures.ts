@@ -1,6 +1,6 @@
 /** What the console shows, made of sums; pure. */
-import { parseSeries } from "../series.ts";
-import type { Sums } from "../shards.ts";
+import { parseSeries } from "../../series.ts";
+import type { Sums } from "../../shards.ts";
 
 export interface TrafficRow {
   readonly route: string;

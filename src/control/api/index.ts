@@ -1,15 +1,16 @@
 /**
- * Control's part of the private API, under `/_edge/api`. Who calls has been let in
+ * Control's part of the private API, under `/_edge/api`: a door of its own, so
+ * that it is loaded with the first operator's request and not with the isolate. Who calls has been let in
  * by the Fabric before; the caller comes as Hono's bindings. Every change says
  * why, may say which version it has seen (`If-Match` or `version`), and answers
  * with its audit entry.
  */
 import { Hono, type Context } from "hono";
 import * as z from "zod"; // the namespace: `{ z }` would bring all of its languages along
-import { EdgeError } from "../http/errors.ts";
-import { checkInput, problemOf, readJson, reasonSchema, type Operator } from "../http/operator.ts";
-import type { PurgeOrder, Published } from "./object.ts";
-import type { Control } from "./snapshot.ts";
+import { EdgeError } from "../../http/errors.ts";
+import { checkInput, problemOf, readJson, reasonSchema, type Operator } from "../../http/operator.ts";
+import type { PurgeOrder, Published } from "../object.ts";
+import type { Control } from "../snapshot.ts";
 import {
   effectiveMode,
   overrideSubject,
@@ -17,7 +18,7 @@ import {
   type ChangeMeta,
   type ChangeResult,
   type Subject,
-} from "./state.ts";
+} from "../state.ts";
 
 /** What control needs to know of waiting rooms to let operators change them. */
 export interface RoomDesk {

@@ -4,8 +4,9 @@
  * make, with its checks, its versions and its audit entry.
  */
 import { Hono, type Context } from "hono";
-import { EdgeError } from "../../http/errors.ts";
-import { problemOf, requireOwnOrigin, type Operator } from "../../http/operator.ts";
+import { EdgeError } from "../../../http/errors.ts";
+import { problemOf, type Operator } from "../../../http/operator.ts";
+import { requireOwnOrigin } from "../../../http/own-origin.ts";
 import { autoscaleSignal, type InsightRoutesOptions } from "../routes.ts";
 import { CONSOLE_CSS, CONSOLE_JS } from "./assets.ts";
 import { figuresOf, type Figures } from "./figures.ts";

@@ -1,6 +1,6 @@
 /** The console's pages, rendered on the server; they work without JavaScript and hold no inline style or script. */
 import { html } from "hono/html";
-import type { Sighting } from "../sightings.ts";
+import type { Sighting } from "../../sightings.ts";
 import { exclusionDraft } from "./exclusion.ts";
 import {
   modeSection,

@@ -1,4 +1,4 @@
-import type { Sighting } from "../sightings.ts";
+import type { Sighting } from "../../sightings.ts";
 
 const DAY_MS = 86_400_000;
 const DRAFT_DAYS = 90;

@@ -1,7 +1,7 @@
 /** What the console shows, as the private API answers it. */
-import type { OpenAlert } from "../alerts.ts";
-import type { AutoscaleSignal } from "../autoscale.ts";
-import type { ObjectiveStatus } from "../slo.ts";
+import type { OpenAlert } from "../../alerts.ts";
+import type { AutoscaleSignal } from "../../autoscale.ts";
+import type { ObjectiveStatus } from "../../slo.ts";
 import type { Figures } from "./figures.ts";
 
 export interface ModeView {

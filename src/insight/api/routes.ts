@@ -1,11 +1,11 @@
-/** Insight's part of the private API: metrics, objectives, autoscale signal. The caller has been let in before. */
+/** Metrics, objectives and the autoscale signal over HTTP. */
 import { Hono } from "hono";
 import * as z from "zod"; // the namespace: `{ z }` would bring all of its languages along
-import { checkInput, problemOf, type Operator } from "../http/operator.ts";
-import { recommend, type AutoscaleConfig, type AutoscaleSignal, type Demand } from "./autoscale.ts";
-import type { Insight } from "./insight.ts";
-import { exposition, parseSeries } from "./series.ts";
-import { sumUp } from "./shards.ts";
+import { checkInput, problemOf, type Operator } from "../../http/operator.ts";
+import { recommend, type AutoscaleConfig, type AutoscaleSignal, type Demand } from "../autoscale.ts";
+import type { Insight } from "../insight.ts";
+import { exposition, parseSeries } from "../series.ts";
+import { sumUp } from "../shards.ts";
 
 export interface InsightRoutesOptions {
   readonly insight: Insight;

@@ -1,8 +1,8 @@
 /** The sections of the console's page, one a subject. */
 import { html } from "hono/html";
-import type { OpenAlert } from "../alerts.ts";
-import type { AutoscaleSignal } from "../autoscale.ts";
-import type { ObjectiveStatus } from "../slo.ts";
+import type { OpenAlert } from "../../alerts.ts";
+import type { AutoscaleSignal } from "../../autoscale.ts";
+import type { ObjectiveStatus } from "../../slo.ts";
 import type { Figures } from "./figures.ts";
 import type { AuditView, ModeView, RoomView } from "./views.ts";
 import { table, chart, missing, rateClass, percent, time, minutes, valueText, type Html } from "./widgets.ts";
