@@ -4,7 +4,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RunningEdge } from "../../src/cli/serve.ts";
 import { createSentinel, type InspectionRequest, NO_OVERRIDES } from "../../src/sentinel/index.ts";
 import { ADMIN_TOKEN, sendRaw, serve, startOrigin, type TestOrigin } from "../support/node/edge.ts";
-import { bodyRequest, formRequest, randomizer, shipped, shuffledTokens } from "../support/node/sentinel-rules.ts";
+import {
+  bodyRequest,
+  formRequest,
+  randomizer,
+  shipped,
+  shuffledTokens,
+} from "../support/node/sentinel-rules.ts";
 
 const { pkg, examples } = shipped();
 const REQUESTS = 1_000;
@@ -14,7 +20,8 @@ function requests(): InspectionRequest[] {
   const random = randomizer(7);
   const made = examples.slice(0, REQUESTS / 2);
   while (made.length < REQUESTS) {
-    const text = shuffledTokens(8 + random(120), random, random(2) === 0 ? " " : "");
+    const odd = random(4) === 0 ? String.fromCharCode(0x80 + random(128), 0x80 + random(128)) : "";
+    const text = shuffledTokens(8 + random(120), random, random(2) === 0 ? " " : "") + odd;
     const kind = random(4);
     if (kind === 0)
       made.push({
