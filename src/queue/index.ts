@@ -15,7 +15,6 @@ import {
   type RoomSettings,
 } from "./room-config.ts";
 import type { RoomSnapshot } from "./room.ts";
-import { applyRoomChange } from "./settings.ts";
 import type { TicketKeys } from "./signing.ts";
 import { languageOf } from "./texts.ts";
 import type { Pass } from "./ticket.ts";
@@ -109,7 +108,7 @@ export interface RoomDesk {
     current: unknown,
     input: unknown,
     now: number,
-  ): { readonly value: RoomSettings } | { readonly refused: string };
+  ): Promise<{ readonly value: RoomSettings } | { readonly refused: string }>;
 }
 
 export interface RoomStatus {
@@ -273,12 +272,14 @@ export function queueOf(
       const found = await Promise.all(policy.rooms.map(({ name }) => status(name, settings, Date.now())));
       return found.filter((room) => room !== null);
     },
-    next(name, _current, input, now) {
+    async next(name, _current, input, now) {
       const room = roomNamed(name);
       if (room === undefined) {
         const names = policy.rooms.map((each) => each.name).join(", ") || "none";
         return { refused: `There is no room ${name}; the rooms are: ${names}.` };
       }
+      // With the schemas of changes, which shoppers' isolates do without.
+      const { applyRoomChange } = await import("./settings.ts");
       const current = settingsOf({ [name]: _current }, name);
       const result = applyRoomChange(room, current, input, now);
       return result.ok ? { value: result.settings } : { refused: result.faults.join(" ") };

@@ -22,7 +22,7 @@ function api() {
     longestLifetimeMs: 86_400_000,
     rooms: {
       list: (settings) => Promise.resolve(settings),
-      next: (room, current, input) =>
+      next: async (room, current, input) =>
         room === "sale" &&
         typeof input === "object" &&
         input !== null &&

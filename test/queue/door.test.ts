@@ -314,7 +314,7 @@ describe("an operator", () => {
     expect(await desk.list({})).toMatchObject([
       { room: "sale", perMinute: 60, phase: "open", live: { waiting: 0 } },
     ]);
-    expect(desk.next("sale", null, { rate: "10/s", state: "queue-all" }, START)).toEqual({
+    expect(await desk.next("sale", null, { rate: "10/s", state: "queue-all" }, START)).toEqual({
       value: { state: "queue-all", perMinute: 600, message: undefined, events: undefined, changedAt: START },
     });
     const wrong: [unknown, RegExp][] = [
@@ -334,35 +334,37 @@ describe("an operator", () => {
       [{ removeEvent: "none" }, /there is no event/],
     ];
     for (const [change, reason] of wrong) {
-      const answer = desk.next("sale", null, change, START);
+      const answer = await desk.next("sale", null, change, START);
       expect("refused" in answer ? answer.refused : "accepted").toMatch(reason);
     }
     expect(wrong).toHaveLength(11);
-    expect(desk.next("nowhere", null, { rate: "1/s" }, START)).toMatchObject({ refused: /no room nowhere/ });
+    expect(await desk.next("nowhere", null, { rate: "1/s" }, START)).toMatchObject({
+      refused: /no room nowhere/,
+    });
     rig.down.room = true;
     expect(await desk.list({})).toMatchObject([{ room: "sale", live: null }]);
   });
 
-  it("cannot make two events overlap, pre-queues included", () => {
+  it("cannot make two events overlap, pre-queues included", async () => {
     const { desk } = new Rig().queue;
     const event = (name: string, start: string, end: string) => ({
       event: { name, start, end, prequeue: "30m" },
     });
-    const first = desk.next(
+    const first = await desk.next(
       "sale",
       null,
       event("one", "2026-11-27T10:00:00Z", "2026-11-27T12:00:00Z"),
       START,
     );
     if ("refused" in first) throw new Error(first.refused);
-    const second = desk.next(
+    const second = await desk.next(
       "sale",
       first.value,
       event("two", "2026-11-27T12:20:00Z", "2026-11-27T13:00:00Z"),
       START,
     );
     expect("refused" in second ? second.refused : "accepted").toMatch(/event two overlaps one/);
-    const third = desk.next(
+    const third = await desk.next(
       "sale",
       first.value,
       event("two", "2026-11-27T12:30:00Z", "2026-11-27T13:00:00Z"),

@@ -30,7 +30,7 @@ export interface RoomDesk {
     current: unknown,
     input: unknown,
     now: number,
-  ): { readonly value: unknown } | { readonly refused: string };
+  ): Promise<{ readonly value: unknown } | { readonly refused: string }>;
 }
 
 export interface ControlRoutesOptions {
@@ -189,7 +189,7 @@ function registerChanges(app: Hono<Env>, options: ControlRoutesOptions): void {
       c.req.param("room"),
     );
     const { rooms: current, versions } = await published(control);
-    const next = rooms.next(room, current[room] ?? null, settings, c.env.now);
+    const next = await rooms.next(room, current[room] ?? null, settings, c.env.now);
     if ("refused" in next) throw refusal("payload-invalid", 400, next.refused);
     // What was validated is what was read: another change in between is a conflict.
     const seen = version ?? ifMatch(c) ?? versions[`room:${room}` satisfies Subject] ?? 0;
