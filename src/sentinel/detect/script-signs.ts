@@ -21,6 +21,8 @@ const SIGNS: readonly (readonly [name: string, expression: RegExp])[] = [
     "dialog-reference",
     /[(=,]\s{0,4}(?:alert|confirm|prompt|eval)\s{0,4}\){1,4}(?:[(`;]|["'`]?\s{0,4}[/>])|=\s{0,2}(?:alert|confirm|prompt|eval)\s{0,2}[,;]\s{0,2}[\w$]{1,9}[(`]/i,
   ],
+  ["computed-call", /\b(?:window|self|top|parent|frames|globalthis)\[.{1,200}\]\((?:\d|["'`]|document)/i],
+  ["remote-call", /\.open\(\s?["'](?:get|post)["']\s?,\s?["'`](?:https?:)?\/\//i],
   [
     "computed-call",
     /\b(?:window|self|top|parent|frames|globalthis|this|document)(?:\?\.)?\[["'`/(\d][^\]]{0,80}\](?:\s{0,3}[(`]|\[)/i,
@@ -78,7 +80,7 @@ const CODE = /[a-z\])'"`]\s{0,3}(?:[(`[.=]|\?\.)/i;
 
 /** Cheap test that decides whether the expressions above are worth running. */
 const WORTH_READING =
-  /alert|confirm|prompt|eval|document|window|self|top\[|location|fromc|constructor|import|settime|setint|script|msgbox|function|on(?:error|load|click|mouse|hash|message)|fetch|atob|parent\[|frames\[|this\[|[[\]()!+]{30}/i;
+  /alert|confirm|prompt|eval|document|window|self|top\[|location|fromc|constructor|import|settime|setint|script|msgbox|function|on(?:error|load|click|mouse|hash|message)|fetch|atob|parent\[|frames\[|this\[|\.open\(|[[\]()!+]{30}/i;
 
 /** The sign of script in a text that is not read as markup, or null. */
 export function scriptSign(text: string): string | null {
