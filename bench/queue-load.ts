@@ -107,6 +107,12 @@ class LoadTest {
     }
   }
 
+  tell(seconds: number): void {
+    process.stderr.write(
+      `${seconds.toFixed(0)} s: ${this.visitors.length} came, ${this.reached} in the store, ${this.requests} requests, ${this.failures} failed\n`,
+    );
+  }
+
   async #enter(visitor: Visitor): Promise<void> {
     for (let attempt = 0; attempt < 40; attempt++) {
       const answer = await this.#ask(visitor, true);
@@ -257,6 +263,7 @@ async function main(): Promise<void> {
   const begun = performance.now();
   const calls = { gate: 0, room: 0, waiting: 0 };
   const watch = setInterval(() => void look(test, calls), 2000);
+  const progress = setInterval(() => test.tell((performance.now() - begun) / 1000), 10_000);
   try {
     const visits: Promise<void>[] = [];
     const restart = values["no-restart"]
@@ -290,6 +297,7 @@ async function main(): Promise<void> {
     report(test, { perMinute, seconds: (performance.now() - begun) / 1000, outageMs: await restart, calls });
   } finally {
     clearInterval(watch);
+    clearInterval(progress);
     await kill(edge);
     origin.server.closeAllConnections();
     origin.server.close();
