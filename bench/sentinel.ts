@@ -147,6 +147,7 @@ function manyRules(count: number): SentinelPackage {
       engine: "native",
       limit: 0,
       weight: 2,
+      span: 0,
     })),
     literals: words.map(([first]) => first),
     lists: [],

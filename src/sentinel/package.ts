@@ -101,8 +101,10 @@ export interface PackageExpression {
   readonly flags: string;
   readonly engine: ExpressionEngine;
   readonly limit: number;
-  /** Work units a char of input, in the worst case. */
+  /** Work units a char of input. */
   readonly weight: number;
+  /** How many chars a match can take; 0: not known. Long texts are looked at around literals only. */
+  readonly span: number;
 }
 
 export interface PackageExclusion {
@@ -142,7 +144,7 @@ export const DEFAULT_SETTINGS: PackageSettings = {
     values: 4_000,
     nesting: 32,
     parts: 128,
-    work: 4_000_000,
+    work: 3_000_000,
   },
   beyond: "pass",
 };

@@ -8,6 +8,8 @@ import { vetExpression } from "../../src/sentinel/compile/expressions.ts";
 import { requiredLiterals } from "../../src/sentinel/compile/literals.ts";
 import { proofCache } from "../../src/sentinel/compile/proofs.ts";
 import { measureSteps } from "../../src/sentinel/compile/steps.ts";
+import { createSentinel, NO_OVERRIDES } from "../../src/sentinel/index.ts";
+import { condition, packageOf, requestOf } from "./support.ts";
 
 const parser = new RegExpParser();
 const literals = (source: string): readonly string[] | null =>
@@ -104,5 +106,78 @@ describe("vetting", () => {
     expect(steps("abc")).toBeLessThanOrEqual(4);
     expect(steps("a.{0,40}b.{0,40}c")).toBeGreaterThan(200);
     expect(steps("x\\w{0,9}y")).toBe(steps("x\\w{0,9}y"));
+  });
+});
+
+describe("long texts are looked at around literals", () => {
+  const expressions = [
+    "evil\\d{1,3}x",
+    "^evil\\b",
+    "evil$",
+    "\\bevil\\b",
+    "(?<!no )evil(?! twin)",
+    "[ab]{0,20}evil|vile.{0,30}end",
+    "evil.{0,900}z",
+  ];
+
+  test.each(expressions)("%s: as if they were looked at as a whole", (source) => {
+    const vetted = vetExpression(
+      source,
+      "is",
+      proofCache(join(mkdtempSync(join(tmpdir(), "proofs-")), "proofs.json")),
+    );
+    if ("message" in vetted) throw new Error(vetted.message);
+    expect(vetted.expression.span).toBeGreaterThan(0);
+    const required = (vetted.literals ?? []).map((literal) => literal.slice(0, 10));
+    const pkg = packageOf(
+      [
+        {
+          id: "one",
+          conditions: [
+            {
+              ...condition(["args"], "rx", { literals: required.map((_literal, index) => index) }),
+              operator: { name: "rx", negate: false, expression: 0 },
+            },
+          ],
+        },
+      ],
+      { expressions: [vetted.expression], literals: required },
+    );
+    const sentinel = createSentinel(pkg);
+    const whole = new RegExp(source, "is");
+    const piece = fc.constantFrom(
+      "evil",
+      "vile",
+      "evil12x",
+      "no evil",
+      "evil twin",
+      " ",
+      "a",
+      "bb",
+      "z",
+      "end",
+      "x".repeat(300),
+      "y ".repeat(400),
+    );
+    let long = 0;
+    let matched = 0;
+    fc.assert(
+      fc.property(fc.array(piece, { minLength: 3, maxLength: 60, size: "max" }), (pieces) => {
+        const text = pieces.join("");
+        if (text.length >= 2048) long++;
+        const verdict = sentinel.inspectRequest(
+          requestOf({ target: `/?q=${encodeURIComponent(text)}` }),
+          NO_OVERRIDES,
+          0,
+        );
+        if (verdict instanceof Promise) throw new Error("not synchronous");
+        const expected = whole.test(text);
+        if (expected) matched++;
+        expect(verdict.matches.length === 1).toBe(expected);
+      }),
+      { numRuns: 400, seed: 5 },
+    );
+    expect(long).toBeGreaterThan(100);
+    expect(matched).toBeGreaterThan(5);
   });
 });

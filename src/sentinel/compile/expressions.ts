@@ -6,6 +6,7 @@ import { re2Flags } from "../operators/expression.ts";
 import type { PackageExpression } from "../package.ts";
 import { requiredLiterals } from "./literals.ts";
 import type { ProofCache, Proof } from "./proofs.ts";
+import { matchSpan } from "./span.ts";
 import { measureSteps } from "./steps.ts";
 
 /** An expression after vetting: what the package holds, and what `rules check` says about it. */
@@ -43,7 +44,9 @@ export function vetExpression(source: string, flags: string, cache: ProofCache):
   const literals = requiredLiterals(pattern, flags.includes("i"));
   const proof = cache.get(source, flags) ?? cache.put(source, flags, prove(pattern, source, flags));
   const chosen = choose(proof, source, flags);
-  return "message" in chosen ? chosen : { expression: { source, flags, ...chosen }, literals, proof };
+  if ("message" in chosen) return chosen;
+  const span = chosen.engine === "short" ? 0 : matchSpan(pattern);
+  return { expression: { source, flags, ...chosen, span }, literals, proof };
 }
 
 function parse(source: string): AST.Pattern | string {

@@ -5,8 +5,14 @@ export interface Scan {
   readonly signature: number;
   /** Indexes of the literals that occur, ignoring ASCII case, each once. */
   readonly hits: readonly number[];
+  /** Of long texts: a literal and the index of its last char, in turn; null: not kept. */
+  readonly places: readonly number[] | null;
 }
 
+/** Texts from this length on are looked at around their literals. */
+const LONG = 2_048;
+/** With more places than this a text is looked at as a whole. */
+const MAX_PLACES = 40_000;
 const NO_HITS: readonly number[] = [];
 
 /**
@@ -46,6 +52,7 @@ export class Automaton {
   scan(text: string): Scan {
     const { classes, next } = this;
     const { length } = text;
+    const places: number[] | null = length >= LONG ? [] : null;
     let hits: number[] | null = null;
     let signature = 0;
     let state = 0;
@@ -56,10 +63,18 @@ export class Automaton {
       if (state < 0) {
         state = ~state;
         hits = this.collect(state, hits);
+        if (places !== null) this.note(state, at, places);
       }
     }
     if ((signature & (SPACE | WIDE_SPACE)) === SPACE && text.includes("  ")) signature |= WIDE_SPACE;
-    return { signature, hits: hits ?? NO_HITS };
+    return { signature, hits: hits ?? NO_HITS, places: (places?.length ?? 0) <= MAX_PLACES ? places : null };
+  }
+
+  private note(offset: number, at: number, places: number[]): void {
+    if (places.length > MAX_PLACES) return;
+    const state = offset / this.width;
+    const to = this.starts[state + 1] ?? 0;
+    for (let hit = this.starts[state] ?? 0; hit < to; hit++) places.push(this.outputs[hit] ?? 0, at);
   }
 
   private collect(offset: number, hits: number[] | null): number[] {

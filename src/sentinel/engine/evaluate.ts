@@ -8,9 +8,11 @@ import {
   type Rule,
   type Selector,
 } from "./plan.ts";
+import type { Operator } from "../operators/index.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Collection } from "../variables.ts";
 import type { Value, View } from "./view.ts";
+import { windowsOf } from "./windows.ts";
 
 /** A rule that matched, and where. */
 export interface Finding {
@@ -131,10 +133,18 @@ class Evaluation {
     this.findings.push({ rule, where: place(value), text: condition.operator.excerpt(view.text) });
   }
 
-  private holds({ operator }: Condition, view: View): boolean {
+  private holds({ operator, literals }: Condition, view: View): boolean {
     if (operator.needs !== 0 && (view.scan.signature & operator.needs) === 0) return false;
-    this.tx.spend(operator.weight * view.text.length + 50);
-    return operator.test(view.text);
+    if (operator.span > 0 && literals !== null && view.scan.places !== null) {
+      const windows = windowsOf(view, literals, operator.span);
+      if (windows !== null && !windows.some((window) => this.asks(operator, window))) return false;
+    }
+    return this.asks(operator, view.text);
+  }
+
+  private asks(operator: Operator, text: string): boolean {
+    this.tx.spend(operator.weight * text.length + 50);
+    return operator.test(text);
   }
 
   private barred(condition: Condition, value: Value): boolean {

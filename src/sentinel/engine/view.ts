@@ -10,6 +10,8 @@ export interface ChainNode {
   readonly transformation: Transformation;
 }
 
+const NO_PLACES: readonly number[] = [];
+
 /**
  * One text as rules see it, with what one scan found in it and the texts that
  * transformation chains make of it. A chain that changes nothing gives the same
@@ -19,10 +21,28 @@ export class View {
   readonly text: string;
   readonly scan: Scan;
   private readonly derived: (View | undefined)[] = [];
+  private byLiteral: Map<number, number[]> | null = null;
 
   constructor(text: string, scan: Scan) {
     this.text = text;
     this.scan = scan;
+  }
+
+  /** Where a literal ends in a long text. */
+  places(literal: number): readonly number[] {
+    return (this.byLiteral ??= this.indexPlaces()).get(literal) ?? NO_PLACES;
+  }
+
+  private indexPlaces(): Map<number, number[]> {
+    const index = new Map<number, number[]>();
+    const { places } = this.scan;
+    for (let at = 0; at + 1 < (places?.length ?? 0); at += 2) {
+      const literal = places?.[at] ?? 0;
+      const known = index.get(literal);
+      if (known === undefined) index.set(literal, [places?.[at + 1] ?? 0]);
+      else known.push(places?.[at + 1] ?? 0);
+    }
+    return index;
   }
 
   at(node: number, chains: readonly ChainNode[], scanner: Scanner): View {

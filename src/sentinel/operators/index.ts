@@ -19,6 +19,8 @@ export interface Matcher {
 export interface Operator extends Matcher {
   /** Bits of the signature without any of which nothing can match; 0: anything may. */
   readonly needs: number;
+  /** How many chars of the text a match can take; 0: not known. */
+  readonly span: number;
 }
 
 export type ArgumentKind = "none" | "expression" | "list" | "number";
@@ -90,6 +92,13 @@ export function createOperator(operator: PackageOperator, pkg: SentinelPackage):
   const kind = OPERATORS.get(operator.name);
   if (kind === undefined) throw new Error(`package: unknown operator ${operator.name}`);
   const matcher = kind.create(operator, pkg);
-  if (!operator.negate) return { ...matcher, needs: kind.needs };
-  return { weight: matcher.weight, needs: 0, test: (text) => !matcher.test(text), excerpt: (text) => text };
+  const span = pkg.expressions[operator.expression ?? -1]?.span ?? 0;
+  if (!operator.negate) return { ...matcher, needs: kind.needs, span };
+  return {
+    span: 0,
+    weight: matcher.weight,
+    needs: 0,
+    test: (text) => !matcher.test(text),
+    excerpt: (text) => text,
+  };
 }
