@@ -60,7 +60,7 @@ function drawPanel({ title, curves, limit }: Panel, samples: readonly Sample[], 
       .map((sample) => `${x(sample.minute).toFixed(1)},${y(value(sample)).toFixed(1)}`);
     const color = COLORS[index] ?? "#000000";
     return `<polyline points="${points.join(" ")}" fill="none" stroke="${color}" stroke-width="2"/>
-<text x="${LEFT + 150 + index * 110}" y="${top - 8}" fill="${color}">${label}</text>`;
+<text x="${LEFT + 230 + index * 110}" y="${top - 8}" fill="${color}">${label}</text>`;
   });
   const cap =
     limit === undefined

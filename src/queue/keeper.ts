@@ -45,6 +45,7 @@ export const HOLDS_UP_TO_PER_SECOND = 20;
 export const HOLD_MS = 4000;
 /** Tokens kept for earlier visitors are a third of the bucket at most: it must not run over while they do not come. */
 const KEPT_PART = 3;
+const LOOK_AGAIN_MS = 150;
 const MAX_DELTAS = 50_000;
 
 export class GateKeeper {
@@ -99,9 +100,10 @@ export class GateKeeper {
     const turn = msUntil(this.#bucket, this.#share, 1 + all);
     const afterMs = Math.max(shut - now, turn, 20);
     const held = this.#holds(ask, afterMs);
-    const token = Math.max(shut - now, msUntil(this.#bucket, this.#share, 1 + kept), 20);
+    // Somebody for whom a token is kept may turn out to have left: looked at again soon.
+    const token = kept > 0 ? LOOK_AGAIN_MS : msUntil(this.#bucket, this.#share, 1);
     this.#line.stand({ id: ask.id, key: ask.key, dueAt: now + Math.min(afterMs, 3000), held });
-    return { kind: "wait", afterMs: held ? token : afterMs, ahead: all };
+    return { kind: "wait", afterMs: held ? Math.max(shut - now, token, 20) : afterMs, ahead: all };
   }
 
   /** Whether a visitor with that long to wait stays at the gate. */
