@@ -16,14 +16,23 @@ const HEAD_END = Buffer.from("\r\n\r\n");
  * for so many ms. Plain sockets, as Node's HTTP client would be the bottleneck.
  * @throws where an answer is not a 200 with a Content-Length
  */
-export async function load(url: string, connections: number, ms: number, headers: Readonly<Record<string, string>> = {}): Promise<LoadResult> {
+export async function load(
+  url: string,
+  connections: number,
+  ms: number,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<LoadResult> {
   const { hostname, port, host, pathname, search } = new URL(url);
   const lines = Object.entries({ host, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
   const request = Buffer.from(`GET ${pathname}${search} HTTP/1.1\r\n${lines.join("")}\r\n`);
   const times: number[] = [];
   const began = performance.now();
   const end = began + ms;
-  await Promise.all(Array.from({ length: connections }, async () => drive(connect({ host: hostname, port: Number(port), noDelay: true }), request, end, times)));
+  await Promise.all(
+    Array.from({ length: connections }, async () =>
+      drive(connect({ host: hostname, port: Number(port), noDelay: true }), request, end, times),
+    ),
+  );
   const seconds = (performance.now() - began) / 1000;
   const sorted = Float64Array.from(times).toSorted();
   const at = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
@@ -67,5 +76,7 @@ function answerLength(bytes: Buffer): number | undefined {
   if (end < 0) return undefined;
   const head = bytes.subarray(0, end).toString("latin1");
   const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
-  return head.startsWith("HTTP/1.1 200") && length !== undefined ? end + HEAD_END.length + Number(length) : Number.NaN;
+  return head.startsWith("HTTP/1.1 200") && length !== undefined
+    ? end + HEAD_END.length + Number(length)
+    : Number.NaN;
 }

@@ -18,7 +18,10 @@ export interface DoorOptions {
 const COMPATIBILITY_DATE = "2026-11-01";
 
 /** Starts a Worker that is the cache and nothing else in front of `origin`. */
-export async function startDoor(origin: string, { rules, memoryOnly = false }: DoorOptions): Promise<RunningDoor> {
+export async function startDoor(
+  origin: string,
+  { rules, memoryOnly = false }: DoorOptions,
+): Promise<RunningDoor> {
   const { value, faults } = compileCache(rules);
   if (value === undefined) throw new Error(JSON.stringify(faults));
   const bundle = await build({
@@ -32,16 +35,25 @@ export async function startDoor(origin: string, { rules, memoryOnly = false }: D
         name: "compiled-policy",
         setup(setup) {
           setup.onResolve({ filter: /^compiled-policy$/ }, ({ path }) => ({ path, namespace: "compiled" }));
-          setup.onLoad({ filter: /.*/, namespace: "compiled" }, () => ({ contents: JSON.stringify(value), loader: "json" }));
+          setup.onLoad({ filter: /.*/, namespace: "compiled" }, () => ({
+            contents: JSON.stringify(value),
+            loader: "json",
+          }));
         },
       },
     ],
   });
-  return startWorker(bundle.outputFiles[0]?.text ?? "", { ORIGIN: origin, ...(memoryOnly ? { MEMORY_ONLY: "1" } : {}) });
+  return startWorker(bundle.outputFiles[0]?.text ?? "", {
+    ORIGIN: origin,
+    ...(memoryOnly ? { MEMORY_ONLY: "1" } : {}),
+  });
 }
 
 /** Starts a Worker of one module. */
-export async function startWorker(script: string, bindings: Readonly<Record<string, string>> = {}): Promise<RunningDoor> {
+export async function startWorker(
+  script: string,
+  bindings: Readonly<Record<string, string>> = {},
+): Promise<RunningDoor> {
   const port = await freePort();
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
