@@ -1,5 +1,5 @@
 import * as bit from "./engine/signature.ts";
-import { hasLongRun, signatureOf } from "./engine/signature.ts";
+import { longRuns, signatureOf } from "./engine/signature.ts";
 import { codedEscapesDecode } from "./transformations/escapes.ts";
 import { htmlDecode } from "./transformations/markup.ts";
 import { percentDecodeAgain } from "./transformations/percent.ts";
@@ -10,7 +10,6 @@ const ROUNDS = 3;
 const MAX_FORMS = 6;
 /** Shorter runs of base64 are words and identifiers, and hide no attack. */
 const SHORTEST_RUN = 12;
-const BASE64_RUN = /[A-Za-z0-9+/_-]{12,}/g;
 /** Runs of one text that are tried, and places in one run where base64 may begin. */
 const TRIED_RUNS = 8;
 const TRIED_STARTS = 4;
@@ -65,15 +64,10 @@ function decodeOnce(text: string, bits: number): string {
 
 /** The text that the longest base64 runs hold (JWT parts, data URLs, whole values), joined by line breaks; null where none holds text. */
 function base64Text(text: string): string | null {
-  if (!hasLongRun(text, SHORTEST_RUN)) return null;
-  let out: string | null = null;
-  let tried = 0;
-  for (const [run] of text.matchAll(BASE64_RUN)) {
-    if (++tried > TRIED_RUNS) break;
-    const inner = decodeRun(run);
-    if (inner !== null) out = out === null ? inner : `${out}\n${inner}`;
-  }
-  return out;
+  const found = longRuns(text, SHORTEST_RUN, TRIED_RUNS)
+    .map(decodeRun)
+    .filter((inner) => inner !== null);
+  return found.length === 0 ? null : found.join("\n");
 }
 
 /** What a run holds, from its beginning or from behind one of its first separators: `/files/PHN2Zz4...` is one run. */

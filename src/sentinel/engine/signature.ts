@@ -86,16 +86,19 @@ export function signatureOf(text: string): number {
   return (signature & SPACE) !== 0 && text.includes("  ") ? signature | WIDE_SPACE : signature;
 }
 
-/** Whether a run of this many letters, digits, `+`, `/`, `-` and `_` occurs; looks at one char in `length` where there is none near. */
-export function hasLongRun(text: string, length: number): boolean {
+/** The first `most` runs of at least `length` letters, digits, `+`, `/`, `-` and `_`; looks at one char in `length` where there is none near. */
+export function longRuns(text: string, length: number, most: number): string[] {
+  const runs: string[] = [];
   let at = length - 1;
-  while (at < text.length) {
+  while (at < text.length && runs.length < most) {
     let from = at;
-    while (from >= 0 && at - from < length && isRunChar(text, from)) from--;
-    if (at - from >= length) return true;
-    at = from + length;
+    while (from >= 0 && isRunChar(text, from)) from--;
+    let to = at + 1;
+    if (from < at) while (to < text.length && isRunChar(text, to)) to++;
+    if (to - from - 1 >= length) runs.push(text.slice(from + 1, to));
+    at = to + length - 1;
   }
-  return false;
+  return runs;
 }
 
 function isRunChar(text: string, at: number): boolean {
