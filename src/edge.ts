@@ -10,7 +10,7 @@ import { type CanonicalFault, canonicalize } from "./http/canonical.ts";
 import { EdgeError } from "./http/errors.ts";
 import { headerBytes } from "./http/headers.ts";
 import { requireOwnOrigin } from "./http/own-origin.ts";
-import { type Body, inspect, inspectAnswer, limitRate } from "./inspection.ts";
+import { type Body, inspect, inspectAnswer, limitRate, watchRate } from "./inspection.ts";
 import { type Life, beginLife, eventOf, sentinelField, timingField } from "./life.ts";
 import type { EdgeParts, WaitUntil } from "./parts.ts";
 import type { GateOutcome } from "./queue/index.ts";
@@ -189,8 +189,16 @@ async function serve(
   const { path, query } = life.target;
   const purges = parts.purges(snapshot);
   const asked = originRequest(request, life, parts);
-  const fetchOrigin = async (toOrigin: Request): Promise<Response> =>
-    inspectAnswer(request, await forward(toOrigin, body, life, parts, waitUntil), life, snapshot, parts);
+  const fetchOrigin = async (toOrigin: Request): Promise<Response> => {
+    waitUntil(watchRate(request, life, snapshot, parts));
+    return inspectAnswer(
+      request,
+      await forward(toOrigin, body, life, parts, waitUntil),
+      life,
+      snapshot,
+      parts,
+    );
+  };
   const input = { request: asked, path, query, purges, waitUntil };
   return parts.cache.compose(await parts.cache.serve(input, fetchOrigin), input, fetchOrigin);
 }

@@ -54,34 +54,60 @@ export async function inspect(
   return peeked?.body ?? stream;
 }
 
-/** The rate rules about this request. Fails open: a limit that cannot be asked limits nobody. */
+/**
+ * The rate rules that may stop this request. Fails open: a limit that cannot be
+ * asked limits nobody.
+ */
 export async function limitRate(
   request: Request,
   life: Life,
   snapshot: Snapshot,
   parts: EdgeParts,
 ): Promise<void> {
+  const mayBlock = isRead(request) ? ["block"] : ["block", "monitor"];
+  const used = await usedUp(request, life, snapshot, parts, mayBlock);
+  if (used.includes("block") && snapshot.mode === "block") {
+    throw new EdgeError({
+      code: "rate-limited",
+      source: "client",
+      status: 429,
+      detail: "There were too many requests of this kind.",
+      retryAfter: 60,
+    });
+  }
+}
+
+/** The rate rules that only watch reads: asked where a read reaches an origin, for a hit costs less than asking. */
+export async function watchRate(
+  request: Request,
+  life: Life,
+  snapshot: Snapshot,
+  parts: EdgeParts,
+): Promise<void> {
+  if (isRead(request)) await usedUp(request, life, snapshot, parts, ["monitor"]);
+}
+
+function isRead({ method }: Request): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+/** Takes one from every limit about this request whose rule has one of `actions`; the actions of those that had none left. */
+async function usedUp(
+  request: Request,
+  life: Life,
+  snapshot: Snapshot,
+  parts: EdgeParts,
+  actions: readonly string[],
+): Promise<string[]> {
   const sentinel = await parts.sentinel(snapshot);
   const { rawTarget: target } = life.target;
-  const keys = sentinel.rateKeys({
-    method: request.method,
-    target,
-    headers: [...request.headers],
-    clientIp: life.clientIp,
-  });
-  for (const { rule, binding, key, action } of keys) {
-    if (await parts.takeFromLimit(binding, key)) continue;
-    life.limited.push(rule);
-    if (action === "block" && snapshot.mode === "block") {
-      throw new EdgeError({
-        code: "rate-limited",
-        source: "client",
-        status: 429,
-        detail: "There were too many requests of this kind.",
-        retryAfter: 60,
-      });
-    }
-  }
+  const asked = { method: request.method, target, headers: [...request.headers], clientIp: life.clientIp };
+  const keys = sentinel.rateKeys(asked).filter(({ action }) => actions.includes(action));
+  const left = await Promise.all(keys.map(({ binding, key }) => parts.takeFromLimit(binding, key)));
+  const over = keys.filter((_, index) => left[index] === false);
+  life.limited.push(...over.map(({ rule }) => rule));
+  for (const { rule } of over) parts.insight.count("rate-limited", { rule });
+  return over.map(({ action }) => action);
 }
 
 const NO_BYTES = new Uint8Array(0);

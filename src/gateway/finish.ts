@@ -9,7 +9,6 @@ import type { HeaderPolicy } from "./compiled.ts";
 /** Fields between origin and edge (Edge Architecture, RFC 9213, tags) and fields that only tell what software runs. */
 const INTERNAL = [
   "surrogate-control",
-  "cdn-cache-control",
   "surrogate-key",
   "cache-tag",
   "xkey",
