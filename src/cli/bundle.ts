@@ -5,19 +5,9 @@ import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { compilePolicy, writeGenerated } from "./compile.ts";
-import { ROOT, policySources } from "./project.ts";
+import { ROOT, type WorkerBundle, policySources } from "./project.ts";
 
 const run = promisify(execFile);
-
-/** The Worker as wrangler uploads it: script modules, and the policy apart, so that `serve` can put another in its place. */
-export interface WorkerBundle {
-  /** File name of the entry module. */
-  readonly main: string;
-  /** Source text by file name, the policy module left out. */
-  readonly scripts: Readonly<Record<string, string>>;
-  /** File name of the policy's text module. */
-  readonly policyModule: string;
-}
 
 /** Builds the production bundle with wrangler, exactly as `wrangler deploy` does. @throws with wrangler's output where it fails */
 export async function buildBundle(): Promise<WorkerBundle> {

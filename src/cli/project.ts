@@ -21,3 +21,13 @@ export function policySources(environment: NodeJS.ProcessEnv = process.env): Pol
     blueprint: resolve(environment["BLUEPRINT"] || join(ROOT, "blueprint.json")),
   };
 }
+
+/** The Worker as wrangler uploads it: script modules, and the policy apart, so that `serve` can put another in its place. */
+export interface WorkerBundle {
+  /** File name of the entry module. */
+  readonly main: string;
+  /** Source text by file name, the policy module left out. */
+  readonly scripts: Readonly<Record<string, string>>;
+  /** File name of the policy's text module. */
+  readonly policyModule: string;
+}

@@ -4,9 +4,9 @@ import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
-import { type WorkerBundle, buildBundle } from "./bundle.ts";
+import { buildBundle } from "./bundle.ts";
 import { compilePolicy } from "./compile.ts";
-import { ROOT } from "./project.ts";
+import { ROOT, type WorkerBundle } from "./project.ts";
 import { type ServeSettings, readServeSettings } from "./settings.ts";
 import { listenTls } from "./tls.ts";
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { type Stack, edgeSignal, startAutoscaler, startStack } from "../../stack/index.ts";
-import type { WorkerBundle } from "./bundle.ts";
+import type { WorkerBundle } from "./project.ts";
 import { callApi, rememberToken } from "./client.ts";
 import { type RunningEdge, announce, keptSecret, serveEdge, untilStopped } from "./serve.ts";
 import { readServeSettings } from "./settings.ts";

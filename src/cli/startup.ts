@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { Miniflare, convertV4MiniflareOptions } from "miniflare";
-import type { WorkerBundle } from "./bundle.ts";
+import type { WorkerBundle } from "./project.ts";
 
 export interface Startup {
   /** CPU time of one start in ms: fresh isolate with our Worker to its first answer, less the same for an empty Worker. */

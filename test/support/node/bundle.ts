@@ -1,5 +1,6 @@
 import type { TestProject } from "vitest/node";
-import { type WorkerBundle, buildBundle } from "../../../src/cli/bundle.ts";
+import { buildBundle } from "../../../src/cli/bundle.ts";
+import type { WorkerBundle } from "../../../src/cli/project.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
