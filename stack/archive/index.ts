@@ -5,7 +5,8 @@
  */
 import { Hono, type Context } from "hono";
 import { decideDelivery } from "./ranges.ts";
-import { openObjects, type ObjectsOptions, type StoredObject } from "./objects.ts";
+import { openObjects, type ObjectsOptions } from "./objects.ts";
+import type { StoredObject } from "./synthetic.ts";
 
 export type ArchiveOptions = ObjectsOptions;
 

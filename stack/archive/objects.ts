@@ -12,16 +12,7 @@ import { seedProducts, type SeedProduct } from "../catalog/index.ts";
 import { composition } from "../catalog/art.ts";
 import { dataSheetPath, IMAGE_FORMATS, IMAGE_WIDTHS, imagePath, type ImageFormat } from "../catalog/media.ts";
 import { dataSheet } from "./data-sheet.ts";
-import { syntheticObject } from "./synthetic.ts";
-
-export interface StoredObject {
-  readonly size: number;
-  readonly type: string;
-  readonly etag: string;
-  readonly lastModified: Date;
-  /** The bytes from `start` to `end`, both included. */
-  read(start: number, end: number): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
-}
+import { type StoredObject, syntheticObject } from "./synthetic.ts";
 
 export interface ObjectsOptions {
   /** Where made objects are kept; in memory without it. */

@@ -1,9 +1,18 @@
 /** Large objects for tests: bytes that follow from their place, so that any part can be checked, streamed in pieces. */
-import type { StoredObject } from "./objects.ts";
 
 const PIECE = 64 * 1024;
 const MEGABYTE = 1024 * 1024;
 const LARGEST = 4_096;
+
+/** What the archive serves: made, or synthetic. */
+export interface StoredObject {
+  readonly size: number;
+  readonly type: string;
+  readonly etag: string;
+  readonly lastModified: Date;
+  /** The bytes from `start` to `end`, both included. */
+  read(start: number, end: number): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+}
 
 /** `/media/test/large-<megabytes>mb.bin`. The byte at offset n is `n * 31 + (n >> 8)`, modulo 256. */
 export function syntheticObject(path: string): Omit<StoredObject, "lastModified"> | undefined {
