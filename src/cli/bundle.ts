@@ -46,9 +46,12 @@ export function compressedBytes(bundle: WorkerBundle, policyText: string): numbe
 }
 
 const MAX_COMPRESSED_BYTES = 1_000_000;
+/** Reading the script and running its global scope, as the platform counts it. */
 const MAX_STARTUP_MS = 50;
+/** With the whole rule set hydrated. */
+const MAX_FIRST_ANSWER_MS = 100;
 
-/** `edge bundle`: fails where the bundle is over 1 MB compressed or starts in more than 50 ms. */
+/** `edge bundle`: fails where the bundle is over one of its limits. */
 export async function bundleCommand(): Promise<number> {
   const policy = await compilePolicy(policySources());
   writeGenerated(policy);
@@ -56,11 +59,12 @@ export async function bundleCommand(): Promise<number> {
   const policyText = JSON.stringify(policy);
   const bytes = compressedBytes(bundle, policyText);
   const { measureStartup } = await import("./startup.ts");
-  const startup = await measureStartup(bundle, policyText);
   const kilobytes = (bytes / 1000).toFixed(1);
-  const [cpu, best] = [startup.cpuMs.toFixed(1), startup.bestMs.toFixed(1)];
+  const { scriptMs, answerMs, runs } = await measureStartup(bundle, policyText);
   process.stdout.write(
-    `bundle ${kilobytes} kB compressed (limit 1000 kB), start-up in workerd ${cpu} ms of CPU (limit 50 ms; mean of ${startup.runs}, fastest by the clock ${best} ms)\n`,
+    `bundle ${kilobytes} kB compressed (limit ${MAX_COMPRESSED_BYTES / 1000} kB); in workerd, best of ${runs}: start-up ${scriptMs.toFixed(1)} ms (limit ${MAX_STARTUP_MS} ms), to the first answer ${answerMs.toFixed(1)} ms (limit ${MAX_FIRST_ANSWER_MS} ms)\n`,
   );
-  return bytes <= MAX_COMPRESSED_BYTES && startup.cpuMs <= MAX_STARTUP_MS ? 0 : 1;
+  const within =
+    bytes <= MAX_COMPRESSED_BYTES && scriptMs <= MAX_STARTUP_MS && answerMs <= MAX_FIRST_ANSWER_MS;
+  return within ? 0 : 1;
 }
