@@ -5,7 +5,7 @@
  */
 import { prefersJson } from "../http/headers.ts";
 import { gatePort, roomPort } from "./objects.ts";
-import { nextPollSeconds, type Told, waitingHtml, waitingJson } from "./page.ts";
+import { nextPollSeconds, waitingHtml, waitingJson } from "./page.ts";
 import {
   type CompiledQueuePolicy,
   type RoomConfig,
@@ -16,7 +16,7 @@ import {
 } from "./room-config.ts";
 import type { RoomSnapshot } from "./room.ts";
 import type { TicketKeys } from "./signing.ts";
-import { languageOf } from "./texts.ts";
+import { languageOf, type Told } from "./texts.ts";
 import type { Pass } from "./ticket.ts";
 import { Line, type Ports, type Standing, type Verdict } from "./visit.ts";
 

@@ -16,6 +16,8 @@ export interface Ask {
   readonly counted: { readonly bin: number; readonly due: number } | null;
   /** Whether the request may be held for a few seconds until its token is there. */
   readonly patient: boolean;
+  /** Only to take a place at the gate: the page is shown first. */
+  readonly early?: boolean;
 }
 
 export type Decision =
@@ -41,12 +43,17 @@ export interface GateReport {
 }
 
 /** Rooms up to this many tokens a second for a gate hold visitors until their turn: there asks are too rare to meet each token. */
-export const HOLDS_UP_TO_PER_SECOND = 20;
+const HOLDS_UP_TO_PER_SECOND = 20;
 export const HOLD_MS = 4000;
 /** Tokens kept for earlier visitors are a third of the bucket at most: it must not run over while they do not come. */
 const KEPT_PART = 3;
 const LOOK_AGAIN_MS = 150;
 const MAX_DELTAS = 50_000;
+
+/** Whether the room's gates hold visitors until their turn; such a gate should know who is coming. */
+export function holdsAtGate(config: RoomConfig): boolean {
+  return shareOf(config.perMinute, config.gates).perSecond <= HOLDS_UP_TO_PER_SECOND;
+}
 
 export class GateKeeper {
   readonly #index: number;
@@ -88,7 +95,7 @@ export class GateKeeper {
     const enough = Math.max(1, Math.floor(this.#share.burst / KEPT_PART));
     const { expected: kept, all } = this.#line.before(ask.key, ask.id, now, enough);
     const shut = this.#shutUntil(now);
-    if (shut <= now && this.#bucket.tokens >= 1 + kept) {
+    if (ask.early !== true && shut <= now && this.#bucket.tokens >= 1 + kept) {
       this.#bucket = { ...this.#bucket, tokens: this.#bucket.tokens - 1 };
       this.#admitted += 1;
       this.#placesAdmitted += ask.key;

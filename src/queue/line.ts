@@ -14,7 +14,7 @@ export interface Standing {
 }
 
 /** How long after they were due visitors are still waited for. */
-const LATE_MS = 400;
+const LATE_MS = 1000;
 /** How long before they are due a token is kept for them. */
 const SOON_MS = 300;
 const MAX_STANDING = 4000;

@@ -1,18 +1,7 @@
 /** The waiting page and its JSON: what people and programs in line are told. Pure. */
-import type { PageTemplate, RoomPhase, RoomPolicy } from "./room-config.ts";
-import { type Language, textsOf, type Texts } from "./texts.ts";
+import type { PageTemplate } from "./room-config.ts";
+import { type Texts, textsOf, type Told } from "./texts.ts";
 import type { Standing } from "./visit.ts";
-
-export interface Told {
-  readonly policy: RoomPolicy;
-  readonly phase: RoomPhase;
-  readonly event: { readonly name: string; readonly startsAt: number; readonly endsAt: number } | null;
-  readonly standing: Standing | null;
-  readonly message: string | null;
-  readonly admitted: boolean;
-  readonly language: Language;
-  readonly now: number;
-}
 
 /** The answer to programs and to the page's own polls. */
 export function waitingJson(told: Told): Record<string, unknown> {

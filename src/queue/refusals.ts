@@ -3,8 +3,7 @@
  * ask for a moment. A line forms at the gates seconds before the watermark can
  * know of it; this is what keeps a sudden crowd off them until then.
  */
-import { shareOf } from "./bucket.ts";
-import { HOLDS_UP_TO_PER_SECOND, HOLD_MS } from "./keeper.ts";
+import { HOLD_MS, holdsAtGate } from "./keeper.ts";
 import type { RoomConfig } from "./room-config.ts";
 
 const FOR_MS = 1500;
@@ -15,8 +14,8 @@ export class Refusals {
 
   /** A gate told the place `key` to wait `afterMs`. A wait that may be spent at the gate says nothing about others. */
   note(config: RoomConfig, key: number, afterMs: number, now: number): void {
-    const holds = shareOf(config.perMinute, config.gates).perSecond <= HOLDS_UP_TO_PER_SECOND;
-    if (afterMs > (holds ? HOLD_MS : CLEARLY_MS)) this.#byRoom.set(config.room, { key, until: now + FOR_MS });
+    if (afterMs > (holdsAtGate(config) ? HOLD_MS : CLEARLY_MS))
+      this.#byRoom.set(config.room, { key, until: now + FOR_MS });
   }
 
   /** Whether the place need not ask at `now`. */

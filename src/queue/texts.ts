@@ -1,8 +1,21 @@
 /** What waiting visitors read, in English and Portuguese. */
-import type { Told } from "./page.ts";
+import type { RoomPhase, RoomPolicy } from "./room-config.ts";
 import type { TicketFault } from "./ticket.ts";
+import type { Standing } from "./visit.ts";
 
 export type Language = "en" | "pt";
+
+/** Where a visitor stands, and in what. */
+export interface Told {
+  readonly policy: RoomPolicy;
+  readonly phase: RoomPhase;
+  readonly event: { readonly name: string; readonly startsAt: number; readonly endsAt: number } | null;
+  readonly standing: Standing | null;
+  readonly message: string | null;
+  readonly admitted: boolean;
+  readonly language: Language;
+  readonly now: number;
+}
 
 export interface Texts {
   /** Of the document: changes as the turn comes nearer. */

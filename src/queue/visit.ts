@@ -8,7 +8,7 @@ import { type Bucket, refill, shareOf, startBucket } from "./bucket.ts";
 import { cookieValue } from "../http/headers.ts";
 import { peopleBefore, pollAfterMs, promise, waitMs } from "./estimate.ts";
 import { dueUnit, UNDRAWN } from "./histogram.ts";
-import { type Ask, HOLD_MS } from "./keeper.ts";
+import { type Ask, HOLD_MS, holdsAtGate } from "./keeper.ts";
 import { draw, isDrawn, type Lots, placeOfLot } from "./lottery.ts";
 import type { GateAnswer, GatePort, RoomPort } from "./objects.ts";
 import { type RoomConfig, type RoomPolicy } from "./room-config.ts";
@@ -250,7 +250,7 @@ export class Line {
     const { phase } = context.config;
     if (phase !== "open" && phase !== "event" && phase !== "queue-all") return false;
     // A room that queues all shows its page first; a program's own request waits for the next one.
-    if (phase === "queue-all" && !hasTicket) return false;
+    if (phase === "queue-all" && !hasTicket && !holdsAtGate(context.config)) return false;
     if (place === null || snapshot === null) return false;
     if (this.#refused.covers(context.config, place, context.now)) return false;
     return place < extrapolated(snapshot.watermark, context.now);
@@ -264,6 +264,7 @@ export class Line {
       key,
       counted: counted ? { bin: ticket.bin, due: dueUnit(ticket.dueAt) } : null,
       patient: counted,
+      early: !counted && config.phase === "queue-all",
     };
     for (const index of gatesFor(ticket.id, config.gates).slice(0, 2)) {
       try {
