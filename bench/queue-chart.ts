@@ -1,4 +1,12 @@
-import type { Sample } from "./queue-simulation.ts";
+/** A quarter of a minute of a simulated sale. */
+export interface Sample {
+  readonly minute: number;
+  readonly arrivedPerMinute: number;
+  readonly admittedPerMinute: number;
+  readonly waiting: number;
+  /** Median estimate told to newcomers in this interval, seconds. */
+  readonly estimate: number;
+}
 
 const WIDTH = 820;
 const LEFT = 70;

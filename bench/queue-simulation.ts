@@ -17,7 +17,7 @@ import { Refusals } from "../src/queue/refusals.ts";
 import { firstReportMs, Room, type RoomMemory, type RoomSnapshot } from "../src/queue/room.ts";
 import { roomConfig, type RoomConfig, type RoomPolicy } from "../src/queue/room-config.ts";
 import { extrapolated } from "../src/queue/watermark.ts";
-import { drawChart } from "./queue-chart.ts";
+import { drawChart, type Sample } from "./queue-chart.ts";
 
 export interface Scenario {
   readonly name: string;
@@ -49,15 +49,6 @@ export type Fault =
   | { readonly kind: "gates-restart"; readonly every: number }
   | { readonly kind: "gate-down"; readonly from: number; readonly to: number }
   | { readonly kind: "watermark-open"; readonly from: number; readonly to: number };
-
-export interface Sample {
-  readonly minute: number;
-  readonly arrivedPerMinute: number;
-  readonly admittedPerMinute: number;
-  readonly waiting: number;
-  /** Median estimate told to newcomers in this interval, seconds. */
-  readonly estimate: number;
-}
 
 export interface Outcome {
   readonly people: number;
