@@ -1,4 +1,4 @@
-import type { Matcher } from "./index.ts";
+import type { Matcher } from "./matcher.ts";
 
 interface Block {
   readonly bits: readonly number[];

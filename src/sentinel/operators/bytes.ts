@@ -1,4 +1,4 @@
-import type { Matcher } from "./index.ts";
+import type { Matcher } from "./matcher.ts";
 
 /** A byte outside all of the ranges (`"32-126"`, `"9"`); a rule about encodings and control chars. */
 export function bytesOutside(ranges: readonly string[]): Matcher {

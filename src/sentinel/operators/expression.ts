@@ -1,6 +1,6 @@
 import { RE2JS } from "re2js";
 import type { PackageExpression } from "../package.ts";
-import type { Matcher } from "./index.ts";
+import type { Matcher } from "./matcher.ts";
 
 /** Compiles an expression for the engine that vetting chose for it. */
 export function expressionMatcher(expression: PackageExpression): Matcher {

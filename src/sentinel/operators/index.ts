@@ -5,16 +5,8 @@ import { addresses } from "./addresses.ts";
 import { badPercent, badUtf8, bytesOutside } from "./bytes.ts";
 import { expressionMatcher } from "./expression.ts";
 import { anyOf, phrases, within, words } from "./lists.ts";
+import type { Matcher } from "./matcher.ts";
 import { cardNumber, comparison } from "./numbers.ts";
-
-/** What is asked of one value. Total, and linear in its length. */
-export interface Matcher {
-  /** Work units a char. */
-  readonly weight: number;
-  readonly test: (text: string) => boolean;
-  /** What was found, for the record; only called where `test` held. */
-  readonly excerpt: (text: string) => string;
-}
 
 export interface Operator extends Matcher {
   /** Bits of the signature without any of which nothing can match; 0: anything may. */

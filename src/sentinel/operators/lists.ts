@@ -1,5 +1,5 @@
 import { lowercase } from "../transformations/text.ts";
-import type { Matcher } from "./index.ts";
+import type { Matcher } from "./matcher.ts";
 
 const WEIGHT = 1;
 

@@ -1,4 +1,4 @@
-import type { Matcher } from "./index.ts";
+import type { Matcher } from "./matcher.ts";
 
 export type Comparison = "eq" | "gt" | "ge" | "lt" | "le";
 

@@ -1,0 +1,8 @@
+/** What is asked of one value. Total, and linear in its length. */
+export interface Matcher {
+  /** Work units a char. */
+  readonly weight: number;
+  readonly test: (text: string) => boolean;
+  /** What was found, for the record; only called where `test` held. */
+  readonly excerpt: (text: string) => string;
+}
