@@ -41,6 +41,11 @@ export function readSettings(env: Env, blueprint: EdgeBlueprint): Settings {
   if (env.SENTINEL_MODE !== undefined && !/^(?:block|monitor)$/.test(env.SENTINEL_MODE)) {
     faults.push("SENTINEL_MODE: use block or monitor");
   }
+  if (env.FABRIC_ONLY !== undefined && !/^[01]$/.test(env.FABRIC_ONLY))
+    faults.push("FABRIC_ONLY: use 1 or 0");
+  if (env.ALERT_WEBHOOK !== undefined && !/^https?:$/.test(URL.parse(env.ALERT_WEBHOOK)?.protocol ?? "")) {
+    faults.push("ALERT_WEBHOOK: give an http or https URL");
+  }
   if (!env.TICKET_KEYS)
     faults.push("TICKET_KEYS: set the secret, as kid:key with 32 random bytes in base64url");
   if ((env.ACCESS_TEAM === undefined) !== (env.ACCESS_AUD === undefined)) {
@@ -49,7 +54,7 @@ export function readSettings(env: Env, blueprint: EdgeBlueprint): Settings {
   if (faults.length > 0) throw new Error(`the Worker's bindings are wrong:\n${faults.join("\n")}`);
   const local = (env.LOCAL_AUTHORITIES ?? "").split(",").filter((authority) => authority !== "");
   const secure = blueprint.tls && env.LOCAL_SCHEME !== "plain";
-  const authorities = [blueprint.domain, `${blueprint.domain}:${secure ? 443 : 80}`, ...local];
+  const authorities = [blueprint.domain, `${blueprint.domain}:80`, `${blueprint.domain}:443`, ...local];
   return {
     storefront,
     archive,

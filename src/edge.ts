@@ -43,6 +43,7 @@ async function walk(request: Request, life: Life, parts: EdgeParts, waitUntil: W
   life.route = parts.gateway.route(life.target);
   if (life.route.kind === "fabric") {
     const access = await parts.fabric.authorize(request, { clientIp: life.clientIp, now: life.start });
+    life.access = access;
     if (access !== null) return letIn(request, access, life, parts, waitUntil);
     hide(life, parts);
   }
@@ -84,13 +85,13 @@ function admit(request: Request, life: Life, parts: EdgeParts): Response | null 
     throw refusal("misdirected", 421, "This server does not answer for that host.");
   }
   if (request.method === "TRACE" || request.method === "CONNECT") {
-    throw refusal("forbidden-method", 405, "The method is not allowed here.");
+    throw refusal("forbidden-method", 405, "TRACE and CONNECT are not allowed.");
   }
   if (target.faults.includes("target-too-long"))
     throw refusal("uri-too-long", 414, "The address is too long.");
   if (target.scheme === "http" && parts.redirectToHttps) {
     const query = target.query === "" ? "" : `?${target.query}`;
-    const location = `https://${target.authority}${target.path}${query}`;
+    const location = `https://${target.authority.replace(/:80$/, "")}${target.path}${query}`;
     return new Response(null, { status: 308, headers: { location, "cache-control": "no-store" } });
   }
   return null;
@@ -134,20 +135,20 @@ async function letIn(
   return parts.gateway.finish(response, { tls: hsts(life, parts) });
 }
 
+/** Where hidden requests go: below a folder that neither the shop nor any policy has. */
+const NOWHERE = "/-/";
+
 /**
  * A private path without a credential is any unknown path: it goes on down the
  * line as one, so that nothing tells the answers apart. The name is derived from
- * the path, so that repeating the request is like repeating an unknown one.
+ * the path, so that repeating the request is like repeating an unknown one; it
+ * lies where there is nothing, so that no choice of path can steer it elsewhere.
  */
 function hide(life: Life, parts: EdgeParts): void {
   let hash = 0x811c9dc5;
   for (const char of life.target.foldedPath) hash = Math.imul(hash ^ char.charCodeAt(0), 0x01000193) >>> 0;
-  life.target = {
-    ...life.target,
-    path: `/${hash.toString(36)}`,
-    query: "",
-    foldedPath: `/${hash.toString(36)}`,
-  };
+  const path = `${NOWHERE}${hash.toString(36)}`;
+  life.target = { ...life.target, path, query: "", foldedPath: path };
   life.route = parts.gateway.route(life.target);
 }
 
@@ -164,6 +165,7 @@ async function gate(
   const access = claims
     ? await parts.fabric.authorize(request, { clientIp: life.clientIp, now: life.start })
     : null;
+  life.access = access;
   const visitor = {
     path: life.target.path,
     method,
@@ -208,6 +210,7 @@ function originRequest(request: Request, life: Life, parts: EdgeParts): Request 
   const { path, query } = life.target;
   const headers = new Headers(request.headers);
   for (const name of request.headers.keys()) if (isEdgeHeader(name)) headers.delete(name);
+  parts.fabric.withhold(headers, life.access);
   return new Request(`https://${parts.blueprint.domain}${path}${query === "" ? "" : `?${query}`}`, {
     method: request.method,
     headers,

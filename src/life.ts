@@ -1,6 +1,7 @@
 /** What the line remembers of one request, and what the record says of it in the end. */
 import type { Mode } from "./blueprint.ts";
 import type { Served } from "./cache/index.ts";
+import type { Access } from "./fabric/index.ts";
 import { type OriginReport, type Route, type Trace, traceOf } from "./gateway/index.ts";
 import type { CanonicalTarget } from "./http/canonical.ts";
 import type { EdgeError } from "./http/errors.ts";
@@ -20,6 +21,8 @@ export interface Life {
   /** A crawler that the platform has verified. */
   readonly verifiedBot: boolean;
   readonly trace: Trace;
+  /** Who the Fabric says is calling, where it was asked. */
+  access: Access | null;
   target: CanonicalTarget;
   route: Route;
   sentinel: { readonly verdict: Verdict; readonly mode: Mode | "off"; readonly failed: boolean } | null;
@@ -47,6 +50,7 @@ export function beginLife(request: Request, target: CanonicalTarget, now: number
     protocol: textOf(cf?.["httpProtocol"]) ?? "HTTP/1.1",
     verifiedBot: isVerifiedBot(cf?.["botManagement"]),
     trace: traceOf(headers),
+    access: null,
     target,
     route: NO_ROUTE,
     sentinel: null,

@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { controlRoutes } from "./control/api/index.ts";
 import type { Control } from "./control/index.ts";
 import type { Fabric } from "./fabric/index.ts";
+import { EdgeError, problemResponse } from "./http/errors.ts";
 import type { Operator } from "./http/operator.ts";
 import { type InsightRoutesOptions, consoleRoutes, insightRoutes } from "./insight/api/index.ts";
 import type { Insight } from "./insight/index.ts";
@@ -33,6 +34,15 @@ export function operatorOf(parts: OperatorParts): EdgeParts["operate"] {
   const app = new Hono<{ Bindings: Operator }>();
   app.onError((thrown) => {
     throw thrown;
+  });
+  app.notFound(({ env }) => {
+    const unknown = {
+      code: "not-found",
+      source: "client",
+      status: 404,
+      detail: "The private API has no such call.",
+    } as const;
+    return problemResponse(new EdgeError(unknown), env.requestId);
   });
   const lifetimes = policy.cache.classes.map(
     ({ lifetime, stale }) =>

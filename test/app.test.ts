@@ -46,7 +46,12 @@ describe("bindings", () => {
       blueprint,
     );
     expect(local).toMatchObject({ mode: "monitor", redirectToHttps: false });
-    expect([...local.authorities]).toEqual(["store.acme.com", "store.acme.com:80", "127.0.0.1:8787"]);
+    expect([...local.authorities]).toEqual([
+      "store.acme.com",
+      "store.acme.com:80",
+      "store.acme.com:443",
+      "127.0.0.1:8787",
+    ]);
   });
 });
 

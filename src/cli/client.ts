@@ -1,44 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import * as z from "zod";
 import { ROOT } from "./project.ts";
-
-/** An answer of the private API that is not a success. */
-export class ApiError extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.name = "ApiError";
-    this.status = status;
-  }
-}
-
-/** Where the running edge is: `EDGE_URL`, or this machine. */
-export function edgeUrl(): string {
-  return (process.env["EDGE_URL"] || "http://127.0.0.1:8787").replace(/\/$/, "");
-}
-
-/** Where `start` leaves the token it made, for commands run beside it on the same machine. */
-function tokenFile(port: string): string {
-  return join(ROOT, `.wrangler/admin-token-${port}`);
-}
-
-/** Remembers the token of an edge on this machine, readable by this user only. */
-export function rememberToken(port: string, token: string): void {
-  const file = tokenFile(port);
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, token, { mode: 0o600 });
-}
-
-function adminToken(): string {
-  const given = process.env["ADMIN_TOKEN"];
-  if (given) return given;
-  const url = new URL(edgeUrl());
-  const file = tokenFile(url.port);
-  if (/^(?:127\.0\.0\.1|localhost)$/.test(url.hostname) && existsSync(file))
-    return readFileSync(file, "utf8");
-  throw new Error("ADMIN_TOKEN is not set; set it to the token that the edge was started with");
-}
+import { Refusal } from "./usage.ts";
 
 /** Where an edge is, and the key to it. */
 export interface EdgeAddress {
@@ -46,16 +10,46 @@ export interface EdgeAddress {
   readonly token: string;
 }
 
-/** The edge that the environment names. */
+const rememberedSchema = z.object({ url: z.string(), directUrl: z.string(), token: z.string() });
+type Remembered = z.output<typeof rememberedSchema>;
+
+/** Where `start` leaves what commands beside it need, readable by this user only. */
+const REMEMBERED = join(ROOT, ".wrangler/edge.json");
+
+/** Remembers an edge that was started on this machine, for the commands run beside it. */
+export function rememberEdge(edge: Remembered): void {
+  mkdirSync(dirname(REMEMBERED), { recursive: true });
+  writeFileSync(REMEMBERED, JSON.stringify(edge), { mode: 0o600 });
+}
+
+/** Forgets it again when it ends. */
+export function forgetEdge(): void {
+  rmSync(REMEMBERED, { force: true });
+}
+
+function remembered(): Remembered | null {
+  if (!existsSync(REMEMBERED)) return null;
+  return rememberedSchema.safeParse(JSON.parse(readFileSync(REMEMBERED, "utf8"))).data ?? null;
+}
+
+/** The edge that EDGE_URL and ADMIN_TOKEN name; without them the one that was started here last. @throws Refusal */
 export function addressedEdge(): EdgeAddress {
-  return { url: edgeUrl(), token: adminToken() };
+  const last = remembered();
+  const named = process.env["EDGE_URL"]?.replace(/\/$/, "");
+  const own =
+    last !== null && (named === undefined || named === "" || named === last.url || named === last.directUrl);
+  const url = own ? last.directUrl : named || "http://127.0.0.1:8787";
+  const token = process.env["ADMIN_TOKEN"] || (own ? last.token : "");
+  if (token === "")
+    throw new Refusal("ADMIN_TOKEN is not set; set it to the token that the edge was started with");
+  return { url, token };
 }
 
 /**
  * Calls the private API of the running edge.
  * @param path below `/_edge/api/`
  * @param body sent as JSON with POST; without it the call is a GET
- * @throws ApiError with the problem's detail, or an Error where no edge answers
+ * @throws Refusal with the problem's detail, or where no edge answers
  */
 export async function callApi(
   path: string,
@@ -75,14 +69,15 @@ export async function callApi(
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   } catch (cause) {
-    if (cause instanceof TypeError)
-      throw new Error(`no edge answers at ${edge.url}; start it with "npm start", or set EDGE_URL`, {
-        cause,
-      });
-    throw cause;
+    const inner = cause instanceof TypeError && cause.cause instanceof Error ? cause.cause : cause;
+    const reason = inner instanceof Error ? inner.message : String(inner);
+    throw new Refusal(
+      `no edge answers at ${edge.url} (${reason}); start it with "npm start", or set EDGE_URL`,
+      cause,
+    );
   }
   const text = await response.text();
-  if (!response.ok) throw new ApiError(response.status, refusal(response.status, text));
+  if (!response.ok) throw new Refusal(refusal(response.status, text));
   const answer: unknown = text === "" ? null : JSON.parse(text);
   return answer;
 }

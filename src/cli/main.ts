@@ -6,7 +6,7 @@
 import { parseEnv } from "node:util";
 import { existsSync, readFileSync } from "node:fs";
 import { FaultList } from "../authoring/index.ts";
-import { UsageError } from "./usage.ts";
+import { Refusal, UsageError } from "./usage.ts";
 
 type Command = (args: string[]) => Promise<number>;
 
@@ -90,7 +90,7 @@ async function main(argv: string[]): Promise<number> {
     process.stdout.write(`${usage()}\n`);
     return name === undefined ? 2 : 0;
   }
-  const verb = VERBS[name];
+  const verb = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
   if (verb === undefined) throw new UsageError(`there is no command "${name}"\n\n${usage()}`);
   loadDevVars();
   const command = await verb.load();
@@ -112,6 +112,9 @@ try {
     process.stderr.write(
       `${error.message}\n${error.faults.length} fault${error.faults.length === 1 ? "" : "s"}\n`,
     );
+    process.exitCode = 1;
+  } else if (error instanceof Refusal) {
+    process.stderr.write(`edge: ${error.message}\n`);
     process.exitCode = 1;
   } else {
     process.stderr.write(

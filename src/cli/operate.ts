@@ -1,7 +1,7 @@
 import { userInfo } from "node:os";
 import { parseArgs } from "node:util";
 import * as z from "zod";
-import { callApi, edgeUrl } from "./client.ts";
+import { addressedEdge, callApi } from "./client.ts";
 import { UsageError } from "./usage.ts";
 
 const REASON = { reason: { type: "string" } } as const;
@@ -85,6 +85,6 @@ export async function auditCommand(args: string[]): Promise<number> {
 export async function consoleCommand(args: string[]): Promise<number> {
   if (args.length > 0) throw new UsageError("usage: edge console");
   const { path } = z.object({ path: z.string() }).parse(await callApi("invitations", {}));
-  process.stdout.write(`${edgeUrl()}${path}\n`);
+  process.stdout.write(`${addressedEdge().url}${path}\n`);
   return 0;
 }

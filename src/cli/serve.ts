@@ -9,12 +9,15 @@ import { compilePolicy } from "./compile.ts";
 import { ROOT, type WorkerBundle } from "./project.ts";
 import { type ServeSettings, readServeSettings } from "./settings.ts";
 import { listenTls } from "./tls.ts";
+import { Refusal } from "./usage.ts";
 
 /** A running edge. */
 export interface RunningEdge {
   readonly url: string;
   /** The same edge without TLS in between, for whoever runs on this machine and cannot know a self-signed certificate. */
   readonly directUrl: string;
+  /** How many Sentinel rules it was started with. */
+  readonly rules: number;
   close(): Promise<void>;
 }
 
@@ -88,16 +91,28 @@ export async function serveEdge(settings: ServeSettings, bundle?: WorkerBundle):
       cf: false,
     }),
   );
-  await runtime.ready;
+  await ready(runtime, port);
   const front = securePort === undefined ? undefined : await listenTls({ port, plainPort, securePort });
   return {
     url: `${settings.https ? "https" : "http"}://127.0.0.1:${port}`,
     directUrl: `http://127.0.0.1:${securePort ?? port}`,
+    rules: policy.sentinel.rules.length,
     async close() {
       await front?.close();
       await runtime.dispose();
     },
   };
+}
+
+/** @throws Refusal where workerd cannot start, most often because the port is taken */
+async function ready(runtime: Miniflare, port: number): Promise<void> {
+  try {
+    await runtime.ready;
+  } catch (cause) {
+    await runtime.dispose().catch(() => undefined);
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Refusal(`workerd did not start on port ${port} (is it taken? set PORT): ${reason}`, cause);
+  }
 }
 
 /**
@@ -159,7 +174,7 @@ export function untilStopped(): Promise<void> {
 }
 
 /** What the operator should know about how this edge runs. */
-export function announce(settings: ServeSettings, url: string): void {
+export function announce(settings: ServeSettings, { url, rules }: RunningEdge): void {
   if (!settings.https)
     process.stdout.write(
       "note: no TLS here, so the redirect from http to https is off (HTTPS=1 turns both on)\n",
@@ -170,6 +185,8 @@ export function announce(settings: ServeSettings, url: string): void {
     process.stdout.write(
       "note: no PERSIST folder, so mode, rooms and audit log last until this process ends\n",
     );
+  if (rules === 0)
+    process.stdout.write("WARNING: there are no Sentinel rules in this RULES_DIR: nothing is blocked\n");
   process.stdout.write(`ready ${url}\n`);
 }
 
@@ -177,7 +194,7 @@ export function announce(settings: ServeSettings, url: string): void {
 export async function serveCommand(): Promise<number> {
   const settings = readServeSettings(process.env);
   const edge = await serveEdge(settings);
-  announce(settings, edge.url);
+  announce(settings, edge);
   await untilStopped();
   await edge.close();
   return 0;

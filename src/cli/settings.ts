@@ -1,3 +1,4 @@
+import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { type Fault, FaultList } from "../authoring/index.ts";
 import { type PolicySources, policySources } from "./project.ts";
 
@@ -45,6 +46,33 @@ export function readServeSettings(environment: Environment): ServeSettings {
   const adminToken = value("ADMIN_TOKEN");
   if (adminToken !== undefined && !/^[\x21-\x7e]{8,512}$/.test(adminToken))
     reject("ADMIN_TOKEN", "is not a token", "use 8 to 512 visible ASCII characters without spaces");
+  const ticketKeys = value("TICKET_KEYS");
+  if (ticketKeys !== undefined && !/^(?:[\w-]{1,16}:[\w-]{43,}(?:,\s*|$))+$/.test(ticketKeys)) {
+    reject(
+      "TICKET_KEYS",
+      "is not a list of keys",
+      "write kid:key[,kid:key...], each key at least 32 bytes in base64url",
+    );
+  }
+  if ((value("ACCESS_TEAM") === undefined) !== (value("ACCESS_AUD") === undefined)) {
+    reject("ACCESS_TEAM", "and ACCESS_AUD belong together", "set both or neither");
+  }
+  const webhook = value("ALERT_WEBHOOK");
+  if (webhook !== undefined && !/^https?:$/.test(URL.parse(webhook)?.protocol ?? "")) {
+    reject("ALERT_WEBHOOK", `"${webhook}" is not a URL`, "give an http or https URL");
+  }
+  const fabricOnly = value("FABRIC_ONLY");
+  if (fabricOnly !== undefined && !/^[01]$/.test(fabricOnly)) {
+    reject("FABRIC_ONLY", `"${fabricOnly}" is neither 1 nor 0`, "set FABRIC_ONLY=1, or unset it");
+  }
+  const persist = value("PERSIST");
+  if (persist !== undefined && !isFolder(persist)) {
+    reject(
+      "PERSIST",
+      `"${persist}" is not a folder that can be written`,
+      "name a folder of yours; it is made where the folder above it exists",
+    );
+  }
   const zones = (name: string): URL[] => readOrigins(name, value(name), reject);
   const settings: ServeSettings = {
     port,
@@ -53,9 +81,9 @@ export function readServeSettings(environment: Environment): ServeSettings {
     archive: zones("ARCHIVE_ORIGIN"),
     mode: mode === "block" || mode === "monitor" ? mode : undefined,
     adminToken,
-    persist: value("PERSIST"),
+    persist,
     https: https === "1",
-    ticketKeys: value("TICKET_KEYS"),
+    ticketKeys,
     passedOn: Object.fromEntries(
       PASSED_ON.flatMap((name) => {
         const text = value(name);
@@ -65,6 +93,17 @@ export function readServeSettings(environment: Environment): ServeSettings {
   };
   if (faults.length > 0) throw new FaultList(faults);
   return settings;
+}
+
+/** Makes the folder where its parent is there, and tells whether it can be written. */
+function isFolder(path: string): boolean {
+  try {
+    if (!existsSync(path)) mkdirSync(path);
+    accessSync(path, constants.W_OK);
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 function readOrigins(

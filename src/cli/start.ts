@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { type Stack, edgeSignal, startAutoscaler, startStack } from "../../stack/index.ts";
 import type { WorkerBundle } from "./project.ts";
-import { callApi, rememberToken } from "./client.ts";
+import { callApi, forgetEdge, rememberEdge } from "./client.ts";
 import { type RunningEdge, announce, keptSecret, serveEdge, untilStopped } from "./serve.ts";
 import { readServeSettings } from "./settings.ts";
 
@@ -27,6 +27,14 @@ export async function startSystem(
   let purge = (_tags: readonly string[]): Promise<void> =>
     Promise.reject(new Error("the edge is not up yet"));
   const persist = environment["PERSIST"];
+  // Everything that is wrong with the environment is said before anything starts; the origins are not known yet.
+  const anywhere = "http://127.0.0.1:1";
+  readServeSettings({
+    ...environment,
+    STOREFRONT_ORIGIN: environment["STOREFRONT_ORIGIN"] || anywhere,
+    ARCHIVE_ORIGIN: environment["ARCHIVE_ORIGIN"] || anywhere,
+    ADMIN_TOKEN: adminToken,
+  });
   const stack = await startStack({
     ...(persist
       ? { dataDir: join(persist, "stack"), sessionSecret: keptSecret(persist, "session-secret") }
@@ -54,7 +62,7 @@ export async function startSystem(
         scale: (count) => stack.scale("storefront", count),
       },
     });
-    announce(settings, edge.url);
+    announce(settings, edge);
     return {
       edge,
       stack,
@@ -87,9 +95,11 @@ function nextSteps(url: string, adminToken: string, given: boolean): string {
 /** `edge start`: everything on embedded defaults, until stopped. */
 export async function startCommand(): Promise<number> {
   const system = await startSystem(process.env);
-  rememberToken(new URL(system.edge.url).port, system.adminToken);
-  process.stdout.write(nextSteps(system.edge.url, system.adminToken, Boolean(process.env["ADMIN_TOKEN"])));
+  const { url, directUrl } = system.edge;
+  rememberEdge({ url, directUrl, token: system.adminToken });
+  process.stdout.write(nextSteps(url, system.adminToken, Boolean(process.env["ADMIN_TOKEN"])));
   await untilStopped();
+  forgetEdge();
   await system.close();
   return 0;
 }

@@ -5,3 +5,11 @@ export class UsageError extends Error {
     this.name = "UsageError";
   }
 }
+
+/** What was asked for cannot be done, and the text says why: exit status 1, no stack trace. */
+export class Refusal extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = "Refusal";
+  }
+}

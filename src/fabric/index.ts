@@ -38,6 +38,8 @@ export interface Fabric {
   authorize(request: Request, context: AccessContext): Promise<Access | null>;
   /** Whether `token` is the admin token, in constant time. */
   isAdminToken(token: string): Promise<boolean>;
+  /** Takes the Fabric's own credentials out of a request that goes on to an origin: nobody behind the edge needs the key to it. */
+  withhold(headers: Headers, access: Access | null): void;
   readonly browsers: BrowserDoor;
 }
 
@@ -82,6 +84,14 @@ export function createFabric(config: FabricConfig): Fabric {
   return {
     authorize,
     isAdminToken,
+    withhold(headers, access) {
+      if (access?.via === "token") headers.delete("authorization");
+      const cookies = headers.get("cookie");
+      if (cookies?.includes(SESSION_COOKIE) !== true) return;
+      const kept = cookies.split(/;\s*/).filter((pair) => !pair.startsWith(`${SESSION_COOKIE}=`));
+      if (kept.length > 0) headers.set("cookie", kept.join("; "));
+      else headers.delete("cookie");
+    },
     browsers: {
       async invite(now) {
         return passes === null ? null : `${INVITATION_PATH}?ticket=${await passes.issue("invitation", now)}`;

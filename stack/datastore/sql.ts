@@ -3,6 +3,7 @@
  * same PostgreSQL, compiled to WebAssembly) otherwise. Both answer the same
  * contract suite, so what is proven on the embedded one holds on the real one.
  */
+import { mkdir } from "node:fs/promises";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 
@@ -60,6 +61,8 @@ function queriesOf(client: pg.PoolClient): Queries {
 
 /** The embedded PostgreSQL: in memory, or kept in `directory`. It has one connection, so transactions queue. */
 export async function openEmbeddedSql(directory?: string): Promise<Sql> {
+  // PGlite makes the folder itself, but not those above it.
+  if (directory !== undefined) await mkdir(directory, { recursive: true });
   const database = directory === undefined ? new PGlite() : new PGlite(directory);
   await database.waitReady;
   return {

@@ -324,6 +324,26 @@ describe("private paths", () => {
     expect(origin.requests.map(({ url }) => url).join(" ")).not.toMatch(/edge|admin/i);
   });
 
+  it("cannot be chosen so that what hides them leads to a page of the shop, or past a rate rule of one", async () => {
+    // Private paths whose former disguise was /login, /cart and /sale.
+    for (const path of ["/_edge/mzzztda", "/_edge/zj4cshb", "/_edge/f58bjyc"])
+      expect((await raw(path)).status).toBe(404);
+    expect(origin.requests.every(({ url }) => url.startsWith("/-/"))).toBe(true);
+    expect(origin.requests).toHaveLength(3);
+  });
+
+  it("never hand the Fabric's credentials to the storefront", async () => {
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, cookie: "a=1; __Host-edge-console=x; b=2" };
+    await fetch(`${edge.url}/admin/orders`, { headers });
+    await fetch(`${edge.url}/known`, { headers });
+    expect(origin.requests.map((request) => [request.headers.authorization, request.headers.cookie])).toEqual(
+      [
+        [undefined, "a=1; b=2"],
+        [undefined, "a=1; b=2"],
+      ],
+    );
+  });
+
   it("open to the bearer token", async () => {
     expect((await operate(edge, "status")).status).toBe(200);
     const metrics = await fetch(`${edge.url}/_edge/metrics`, {

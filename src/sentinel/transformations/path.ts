@@ -1,5 +1,7 @@
 /** Folds `//`, `/./` and `/x/../`; a `..` that climbs above the start stays, since that is what traversal looks like. */
 export function normalizePath(text: string): string {
+  // A word is no path: "." and "" stay what they are.
+  if (!text.includes("/")) return text;
   const absolute = text.startsWith("/");
   const out: string[] = [];
   for (const segment of text.split("/")) {
