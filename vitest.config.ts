@@ -6,6 +6,8 @@ export default defineConfig({
   test: {
     // Each request logs a line; only those of failed tests are worth reading.
     silent: "passed-only",
+    // Half of the time tests wait for servers and clocks: more files at once than there are cores.
+    maxWorkers: 3,
     projects: [
       {
         plugins: [

@@ -62,6 +62,8 @@ export function promise(promisedAt: number, turnAt: number, now: number): number
   return turnAt - promisedAt > slack ? turnAt : promisedAt;
 }
 
+/** A poll this much before its time is still the poll that was asked for. */
+export const EARLY_MS = 700;
 const MIN_POLL_MS = 3000;
 /** With the grace and the way of the news, somebody who left is counted for 30 s at most. */
 const MAX_POLL_MS = 24_000;

@@ -1,4 +1,5 @@
 /** The waiting page and its JSON: what people and programs in line are told. Pure. */
+import { EARLY_MS } from "./estimate.ts";
 import type { PageTemplate } from "./room-config.ts";
 import { type Texts, textsOf, type Told } from "./texts.ts";
 import type { Standing } from "./visit.ts";
@@ -35,7 +36,7 @@ export function waitingJson(told: Told): Record<string, unknown> {
 
 /** Whole seconds until the next poll counts, for Retry-After and for pages without JavaScript. */
 export function nextPollSeconds(standing: Standing, now: number): number {
-  return Math.max(1, Math.ceil((standing.dueAt - now) / 1000));
+  return Math.max(1, Math.ceil((standing.dueAt - EARLY_MS - now) / 1000));
 }
 
 /** The whole page. Every value is escaped; the template's own script and style are what its CSP allows. */

@@ -6,7 +6,7 @@
  */
 import { type Bucket, refill, shareOf, startBucket } from "./bucket.ts";
 import { cookieValue } from "../http/headers.ts";
-import { peopleBefore, pollAfterMs, promise, waitMs } from "./estimate.ts";
+import { EARLY_MS, peopleBefore, pollAfterMs, promise, waitMs } from "./estimate.ts";
 import { dueUnit, UNDRAWN } from "./histogram.ts";
 import { type Ask, HOLD_MS, holdsAtGate } from "./keeper.ts";
 import { draw, isDrawn, type Lots, placeOfLot } from "./lottery.ts";
@@ -77,8 +77,6 @@ interface Context {
 }
 
 const GATE_PATIENCE_MS = 2500;
-/** A poll this much before its time is still the poll that was asked for. */
-const EARLY_MS = 700;
 const REMEMBERED_PASSES = 5000;
 const REMEMBERED_TICKETS = 2000;
 const MAX_ADDRESSES = 20_000;
