@@ -7,6 +7,7 @@ import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { chown, mkdtemp, rm } from "node:fs/promises";
 import { createConnection, createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -59,7 +60,7 @@ function pathFolders(): string[] {
 }
 
 async function startPostgres(binaries: string): Promise<TestServer> {
-  const directory = await mkdtemp("/tmp/postgres-");
+  const directory = await mkdtemp(join(tmpdir(), "postgres-"));
   // PostgreSQL refuses to run as root; its Debian package brings a user for it.
   const user = process.getuid?.() === 0 ? await idsOf("postgres") : undefined;
   if (user !== undefined) await chown(directory, user.uid, user.gid);
@@ -85,7 +86,7 @@ async function startPostgres(binaries: string): Promise<TestServer> {
 }
 
 async function startRedis(binary: string): Promise<TestServer> {
-  const directory = await mkdtemp("/tmp/redis-");
+  const directory = await mkdtemp(join(tmpdir(), "redis-"));
   const port = await freePort();
   const settings = { port, bind: "127.0.0.1", save: "", appendonly: "no", dir: directory };
   const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
