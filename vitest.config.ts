@@ -1,6 +1,13 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
+const ALONE = ["test/e2e/room.node.test.ts"];
+const NODE = {
+  globalSetup: ["test/support/node/bundle.ts"],
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+};
+
 /** Tests of Worker code run inside workerd (`*.test.ts`); tests of the CLI, the stack and the whole system run in Node (`*.node.test.ts`). */
 export default defineConfig({
   test: {
@@ -22,12 +29,15 @@ export default defineConfig({
       },
       {
         test: {
+          ...NODE,
           name: "node",
           include: ["test/**/*.node.test.ts"],
-          globalSetup: ["test/support/node/bundle.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          exclude: ALONE,
         },
+      },
+      {
+        // What is about order and seconds runs when nothing else does.
+        test: { ...NODE, name: "alone", include: ALONE, sequence: { groupOrder: 1 } },
       },
     ],
   },
