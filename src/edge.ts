@@ -191,8 +191,11 @@ async function serve(
   const { path, query } = life.target;
   const purges = parts.purges(snapshot);
   const asked = originRequest(request, life, parts);
+  let watched = false;
   const fetchOrigin = async (toOrigin: Request): Promise<Response> => {
-    waitUntil(watchRate(request, life, snapshot, parts));
+    // Once a visit, not once a fragment.
+    if (!watched) waitUntil(watchRate(request, life, snapshot, parts));
+    watched = true;
     return inspectAnswer(
       request,
       await forward(toOrigin, body, life, parts, waitUntil),
