@@ -1,6 +1,6 @@
 /** Wires the modules together, once an isolate and entry point. Bad bindings are an error of every request until they are mended. */
 import { type Settings, readSettings } from "./bindings.ts";
-import { PurgeView, createCache } from "./cache/index.ts";
+import { PurgeView, createCache, longestLifeMs } from "./cache/index.ts";
 import { type Control, type Snapshot, createControl } from "./control/index.ts";
 import { handle } from "./edge.ts";
 import type { Env } from "./env.ts";
@@ -82,6 +82,8 @@ function wire(env: Env, policy: Policy): EdgeParts {
     builtin: { mode: settings.mode },
     clock: now,
     sleep,
+    longestLifetimeMs: longestLifeMs(policy.cache.classes),
+    observe: ({ kind, end, count }) => insight.count(kind, { end }, count),
   });
   const queue = createQueue(policy.queue, {
     rooms: env.ROOM,
@@ -105,6 +107,7 @@ function wire(env: Env, policy: Policy): EdgeParts {
       host: blueprint.domain,
       now,
       random: Math.random,
+      publish: (invalidated, waitUntil) => control.invalidate(invalidated, waitUntil),
     }),
     queue,
     insight,

@@ -1,5 +1,6 @@
 /** The private API and the console: what a request does that the Fabric let in. Loaded with the first such request. */
 import { Hono } from "hono";
+import { longestLifeMs } from "./cache/index.ts";
 import { controlRoutes } from "./control/api/index.ts";
 import type { Control } from "./control/index.ts";
 import type { Fabric } from "./fabric/index.ts";
@@ -13,9 +14,6 @@ import type { EdgeParts } from "./parts.ts";
 import { type Policy, readRulesPackage } from "./policy.ts";
 import type { Queue, RoomStatus } from "./queue/index.ts";
 import { createSentinel } from "./sentinel/index.ts";
-
-/** How long a purge is remembered where a cache class names no longest lifetime. */
-const FALLBACK_LIFETIME_S = 365 * 86_400;
 
 export interface OperatorParts {
   readonly policy: Policy;
@@ -44,16 +42,11 @@ export function operatorOf(parts: OperatorParts): EdgeParts["operate"] {
     } as const;
     return problemResponse(new EdgeError(unknown), env.requestId);
   });
-  const lifetimes = policy.cache.classes.map(
-    ({ lifetime, stale }) =>
-      (lifetime.max ?? FALLBACK_LIFETIME_S) + Math.max(stale.whileRevalidate, stale.ifError),
-  );
-  const longestLifetimeMs = Math.max(0, ...lifetimes) * 1000;
   const checkRules = (content: Uint8Array): Promise<string[]> => Promise.resolve(packageFaults(content));
   const api = controlRoutes({
     control,
     ownOrigins,
-    longestLifetimeMs,
+    longestLifetimeMs: longestLifeMs(policy.cache.classes),
     rooms: queue.desk,
     checkRules,
   });

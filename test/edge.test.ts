@@ -89,7 +89,6 @@ function line(scene: Scene): { parts: EdgeParts; events: RequestEvent[]; asked: 
         className: "none",
         reason: undefined,
         fragments: false,
-        invalidated: [],
       }),
       compose: (page: unknown) => page,
     },

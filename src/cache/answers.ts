@@ -42,7 +42,7 @@ export async function bypass(
   forwarded: Forwarded = "bypass",
 ): Promise<Served> {
   const response = await fetchOrigin(passingRequest(input.request, classified.fragments));
-  const common = { outcome: "bypass", className: classified.name, reason, invalidated: [] } as const;
+  const common = { outcome: "bypass", className: classified.name, reason } as const;
   // A WebSocket's answer is not rebuilt: its socket would be lost.
   if (response.status === 101) return { ...common, response, fragments: false };
   const fragments = classified.fragments && asksForComposition(response.headers);
@@ -71,7 +71,6 @@ export function passed(
     className: rules.name,
     reason,
     fragments,
-    invalidated: [],
   };
 }
 
@@ -90,7 +89,7 @@ export function served(
   outcome: CacheOutcome,
   fragments: boolean,
 ): Served {
-  return { response, outcome, className: passage.rules.name, reason: undefined, fragments, invalidated: [] };
+  return { response, outcome, className: passage.rules.name, reason: undefined, fragments };
 }
 
 export function onlyIfCached(passage: Passage): Served {

@@ -11,12 +11,13 @@ export {
   type CacheDependencies,
   type CacheInput,
   type FetchOrigin,
+  type Invalidated,
   type Served,
 } from "./passage.ts";
 export { type CacheClass, type CompiledCachePolicy, type Dimension, type FragmentRules } from "./compiled.ts";
 export { type Purge, type PurgeKind, PurgeView } from "./purge.ts";
 export { EdgeCache } from "./serve.ts";
-export { type NotStoredReason } from "./store-head.ts";
+export { type NotStoredReason, longestLifeMs } from "./store-head.ts";
 
 import type { CacheDependencies } from "./passage.ts";
 import type { CompiledCachePolicy } from "./compiled.ts";

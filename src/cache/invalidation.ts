@@ -1,7 +1,6 @@
 import { keptQuery } from "./key.ts";
-import type { CacheInput } from "./passage.ts";
+import type { CacheInput, Invalidated } from "./passage.ts";
 import type { CacheClass } from "./compiled.ts";
-import type { Purge } from "./purge.ts";
 import { cacheGroups } from "./tags.ts";
 
 /**
@@ -13,7 +12,7 @@ export function invalidatedBy(
   { request, path, query }: CacheInput,
   { headers, status }: Response,
   classOf: (path: string) => CacheClass | undefined,
-): Pick<Purge, "kind" | "value">[] {
+): Invalidated[] {
   const urls = new Set<string>();
   const add = (at: string, search: string): void => {
     const rules = classOf(at);

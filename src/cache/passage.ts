@@ -2,7 +2,7 @@ import type { CacheOutcome } from "./cache-status.ts";
 import type { Directives } from "./directives.ts";
 import type { CacheKey } from "./key.ts";
 import type { CacheClass } from "./compiled.ts";
-import type { Purge, PurgeView } from "./purge.ts";
+import type { PurgeView } from "./purge.ts";
 import type { StoredHead } from "./stored.ts";
 import type { NotStoredReason } from "./store-head.ts";
 
@@ -16,6 +16,14 @@ export interface CacheDependencies {
   readonly now: () => number;
   /** 0 to 1. */
   readonly random: () => number;
+  /** Told what an accepted unsafe request made invalid here, so that it may be so everywhere. */
+  readonly publish: (invalidated: readonly Invalidated[], waitUntil: CacheInput["waitUntil"]) => void;
+}
+
+/** What is no longer right: a URL from its path on, as keyed, or a tag. */
+export interface Invalidated {
+  readonly kind: "tag" | "url";
+  readonly value: string;
 }
 
 export interface CacheInput {
@@ -27,7 +35,7 @@ export interface CacheInput {
   readonly query: string;
   /** The control plane's purges. */
   readonly purges: PurgeView;
-  waitUntil(promise: Promise<unknown>): void;
+  readonly waitUntil: (promise: Promise<unknown>) => void;
 }
 
 /** Asks the origin. Throws where it cannot be reached; what it resolves to has been inspected, and its bytes are what its Content-Encoding says. */
@@ -54,8 +62,6 @@ export interface Served {
   readonly reason: BypassReason | NotStoredReason | undefined;
   /** Whether the body is a template to compose. */
   readonly fragments: boolean;
-  /** What an unsafe request invalidated here and the control plane may purge everywhere. */
-  readonly invalidated: readonly Pick<Purge, "kind" | "value">[];
 }
 
 /** A request on its way through a cacheable class. */

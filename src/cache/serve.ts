@@ -35,6 +35,7 @@ export class EdgeCache {
   readonly #classifier: Classifier;
   readonly #fragmentRules: FragmentRules;
   readonly #now: () => number;
+  readonly #publish: CacheDependencies["publish"];
   readonly #shelf: Shelf;
   readonly #fetches: Fetches;
   readonly #together: Together;
@@ -49,6 +50,7 @@ export class EdgeCache {
     this.memory = new MemoryStore(dependencies.memoryBytes ?? policy.memoryBytes);
     this.#classifier = new Classifier(policy);
     this.#now = now;
+    this.#publish = dependencies.publish;
     const beneath = cacheApi === null ? undefined : new CacheApiStore(cacheApi, host);
     this.#shelf = new Shelf(this.memory, beneath, () => `${now().toString(36)}.${random().toString(36)}`);
     this.#fetches = new Fetches(this.#shelf, dependencies, policy.objectBytes);
@@ -177,7 +179,8 @@ export class EdgeCache {
     if (safe || answer.response.status >= 400) return answer;
     const invalidated = invalidatedBy(input, answer.response, (path) => this.#classifier.classOf(path).rules);
     for (const purge of invalidated) this.#invalidate({ ...purge, soft: false, at: this.#now() });
-    return { ...answer, invalidated };
+    if (invalidated.length > 0) this.#publish(invalidated, input.waitUntil);
+    return answer;
   }
 
   /** Remembers an invalidation; when there are too many, as one of everything. */

@@ -40,6 +40,9 @@ export interface Exchange {
   readonly random: number;
 }
 
+/** What lasts longer lasts no longer: how long purges must be remembered follows from it. */
+const YEAR = 365 * 86_400;
+
 const UNDERSTOOD = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 501]);
 /** Answers to a range or a condition that this cache did not send: stored as the whole, they poison it. */
 const STRAY = new Set([206, 304, 412, 416]);
@@ -110,7 +113,7 @@ function headOf(
     requestTime: exchange.requestTime,
     responseTime: exchange.responseTime,
     initialAge: initialAge(headers, exchange.requestTime, exchange.responseTime),
-    lifetime: lifetime.seconds * (1 - rules.jitter * exchange.random),
+    lifetime: Math.min(lifetime.seconds, YEAR) * (1 - rules.jitter * exchange.random),
     staleWhileRevalidate: window(
       directives,
       "stale-while-revalidate",
@@ -133,7 +136,13 @@ function headOf(
 function window(directives: Directives, name: string, closed: boolean, fallback: number): number {
   if (closed) return 0;
   const seconds = deltaSeconds(directives, name) ?? fallback;
-  return Number.isNaN(seconds) ? 0 : seconds;
+  return Number.isNaN(seconds) ? 0 : Math.min(seconds, YEAR);
+}
+
+/** How long anything that these classes store may be served, ms. */
+export function longestLifeMs(classes: readonly CacheClass[]): number {
+  const lifetimes = classes.map(({ lifetime }) => Math.min(lifetime.max ?? YEAR, YEAR));
+  return (Math.max(0, ...lifetimes) + YEAR) * 1000;
 }
 
 /** RFC 9111 section 3, last condition; and what could neither be served nor confirmed is not worth its place. */

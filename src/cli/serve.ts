@@ -50,39 +50,10 @@ export async function serveEdge(settings: ServeSettings, bundle?: WorkerBundle):
   const port = settings.port === 0 ? await freePort() : settings.port;
   const plainPort = settings.https ? await freePort() : port;
   const securePort = settings.https ? await freePort() : undefined;
-  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
-  const { modulesRules: _rules, ...declared } = workerOptions;
+  const authorities = [port, ...(securePort === undefined ? [] : [securePort])];
   const runtime = new Miniflare(
     convertV4MiniflareOptions({
-      ...declared,
-      name: "edge",
-      modules: [
-        { type: "ESModule", path: "local-entry.js", contents: LOCAL_ENTRY },
-        ...Object.entries(built.scripts).map(([path, contents]) => ({
-          type: "ESModule" as const,
-          path,
-          contents,
-        })),
-        { type: "Text", path: built.policyModule, contents: JSON.stringify(policy) },
-      ],
-      modulesRoot: ".",
-      bindings: {
-        ...settings.passedOn,
-        STOREFRONT_ORIGIN: settings.storefront.join(","),
-        ARCHIVE_ORIGIN: settings.archive.join(","),
-        LOCAL_AUTHORITIES: [port, ...(securePort === undefined ? [] : [securePort])]
-          .flatMap((own) => [`127.0.0.1:${own}`, `localhost:${own}`])
-          .join(","),
-        TICKET_KEYS: settings.ticketKeys ?? `local:${keptSecret(settings.persist, "ticket-key")}`,
-        ...(settings.https ? {} : { LOCAL_SCHEME: "plain" }),
-        ...(settings.mode === undefined ? {} : { SENTINEL_MODE: settings.mode }),
-        ...(settings.adminToken === undefined ? {} : { ADMIN_TOKEN: settings.adminToken }),
-      },
-      serviceBindings: {
-        ...zoneBindings("STOREFRONT", settings.storefront),
-        ...zoneBindings("ARCHIVE", settings.archive),
-      },
-      stripCfConnectingIp: false,
+      ...edgeWorker(settings, built, policy, authorities),
       unsafeDirectSockets: [
         { host: "127.0.0.1", port: plainPort },
         ...(securePort === undefined ? [] : [{ host: "127.0.0.1", port: securePort, entrypoint: "tls" }]),
@@ -101,6 +72,46 @@ export async function serveEdge(settings: ServeSettings, bundle?: WorkerBundle):
       await front?.close();
       await runtime.dispose();
     },
+  };
+}
+
+/** The Worker as Miniflare takes it, but for where it listens. `ports`: those by which it is reached. */
+export function edgeWorker(
+  settings: ServeSettings,
+  built: WorkerBundle,
+  policy: unknown,
+  ports: readonly number[],
+) {
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
+  const { modulesRules: _rules, ...declared } = workerOptions;
+  return {
+    ...declared,
+    name: "edge",
+    modules: [
+      { type: "ESModule" as const, path: "local-entry.js", contents: LOCAL_ENTRY },
+      ...Object.entries(built.scripts).map(([path, contents]) => ({
+        type: "ESModule" as const,
+        path,
+        contents,
+      })),
+      { type: "Text" as const, path: built.policyModule, contents: JSON.stringify(policy) },
+    ],
+    modulesRoot: ".",
+    bindings: {
+      ...settings.passedOn,
+      STOREFRONT_ORIGIN: settings.storefront.join(","),
+      ARCHIVE_ORIGIN: settings.archive.join(","),
+      LOCAL_AUTHORITIES: ports.flatMap((own) => [`127.0.0.1:${own}`, `localhost:${own}`]).join(","),
+      TICKET_KEYS: settings.ticketKeys ?? `local:${keptSecret(settings.persist, "ticket-key")}`,
+      ...(settings.https ? {} : { LOCAL_SCHEME: "plain" }),
+      ...(settings.mode === undefined ? {} : { SENTINEL_MODE: settings.mode }),
+      ...(settings.adminToken === undefined ? {} : { ADMIN_TOKEN: settings.adminToken }),
+    },
+    serviceBindings: {
+      ...zoneBindings("STOREFRONT", settings.storefront),
+      ...zoneBindings("ARCHIVE", settings.archive),
+    },
+    stripCfConnectingIp: false,
   };
 }
 
@@ -150,7 +161,7 @@ export function keptSecret(persist: string | undefined, name: string): string {
   return readFileSync(file, "utf8");
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolvePort, reject) => {
     const probe = createServer();
     probe.once("error", reject);

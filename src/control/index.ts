@@ -4,6 +4,7 @@
  * policy (the blueprint's mode); changes fail closed.
  */
 export { ControlObject } from "./object.ts";
-export type { Purge } from "./purge-log.ts";
+export type { InvalidationEvent } from "./outbox.ts";
+export type { Invalidation, Purge } from "./purge-log.ts";
 export { createControl, type Control, type ControlOptions, type Snapshot } from "./snapshot.ts";
 export type { AuditEntry, Override, OverrideAction, PurgeKind } from "./state.ts";

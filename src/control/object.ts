@@ -5,6 +5,7 @@
  * operator and the stock's purges) collide only where they really disagree.
  */
 import { DurableObject } from "cloudflare:workers";
+import { Invalidations } from "./invalidations.ts";
 import { Ledger, type Decisions } from "./ledger.ts";
 import {
   hasPackage,
@@ -15,7 +16,7 @@ import {
   storePackage,
   type PackageInfo,
 } from "./packages.ts";
-import { addPurges, purgeKey, type Purge } from "./purge-log.ts";
+import { addPurges, purgeKey, type Invalidation, type InvalidationAnswer, type Purge } from "./purge-log.ts";
 import {
   decide,
   subjectOf,
@@ -31,7 +32,11 @@ import {
 
 /** All that is decided, as readers get it. */
 export interface Published extends Decisions {
+  /** Of the last decision. */
   readonly version: number;
+  /** Grows with whatever is published: what readers compare. */
+  readonly revision: number;
+  /** Purges, and after them what shoppers' requests made invalid (id 0). */
   readonly purges: readonly Purge[];
 }
 
@@ -45,12 +50,14 @@ export interface PurgeOrder {
 
 /** What the object answers over RPC. */
 export interface ControlPort {
-  /** The published state as JSON text; null where its version is `known`. */
+  /** The published state as JSON text; null where its revision is `known`. */
   read(known: number): Promise<string | null>;
   change(change: Change, meta: ChangeMeta): Promise<ChangeResult>;
   /** Puts back what a version changed, unless its subject was changed since. */
   undo(version: number, meta: ChangeMeta): Promise<ChangeResult>;
   purge(orders: readonly PurgeOrder[], meta: ChangeMeta): Promise<ChangeResult>;
+  /** What shoppers' requests made invalid; no decision, so not in the history. */
+  invalidate(invalidations: readonly Invalidation[], keepMs: number): Promise<InvalidationAnswer>;
   /** Stores a rules package and makes it the active one. */
   publish(content: Uint8Array, meta: ChangeMeta): Promise<ChangeResult>;
   /** Makes the package active that was so before the present one. */
@@ -68,14 +75,16 @@ const AUDITED_VALUES = 20;
 export class ControlObject extends DurableObject implements ControlPort {
   readonly #sql: SqlStorage;
   readonly #ledger: Ledger;
+  readonly #invalidations: Invalidations;
   #purges: readonly Purge[];
   /** The published state, made again after a change. */
-  #published: { readonly version: number; readonly text: string } | null = null;
+  #published: { readonly revision: number; readonly text: string } | null = null;
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
     this.#ledger = new Ledger(this.#sql);
+    this.#invalidations = new Invalidations(this.#sql);
     this.#sql.exec(
       "CREATE TABLE IF NOT EXISTS purges (key TEXT PRIMARY KEY, id INTEGER, purge TEXT NOT NULL)",
     );
@@ -88,7 +97,7 @@ export class ControlObject extends DurableObject implements ControlPort {
 
   async read(known: number): Promise<string | null> {
     this.#published ??= this.#publish();
-    return this.#published.version === known ? null : this.#published.text;
+    return this.#published.revision === known ? null : this.#published.text;
   }
 
   async change(change: Change, meta: ChangeMeta): Promise<ChangeResult> {
@@ -144,6 +153,15 @@ export class ControlObject extends DurableObject implements ControlPort {
       this.#keepPurges(addPurges(this.#purges, added, { now: at, keepMs }));
       return { ok: true, entry };
     });
+  }
+
+  async invalidate(invalidations: readonly Invalidation[], keepMs: number): Promise<InvalidationAnswer> {
+    const now = Date.now();
+    const answer = this.ctx.storage.transactionSync(() =>
+      this.#invalidations.add(invalidations, keepMs, now),
+    );
+    if (answer.refused < invalidations.length) this.#published = null;
+    return answer;
   }
 
   async publish(content: Uint8Array, meta: ChangeMeta): Promise<ChangeResult> {
@@ -217,10 +235,12 @@ export class ControlObject extends DurableObject implements ControlPort {
     return this.#ledger.overrides() >= MAX_OVERRIDES;
   }
 
-  #publish(): { readonly version: number; readonly text: string } {
+  #publish(): { readonly revision: number; readonly text: string } {
     const version = this.#ledger.version();
-    const published: Published = { version, ...this.#ledger.decisions(), purges: this.#purges };
-    return { version, text: JSON.stringify(published) };
+    const revision = version + this.#invalidations.last;
+    const purges = [...this.#purges, ...this.#invalidations.list()];
+    const published: Published = { version, revision, ...this.#ledger.decisions(), purges };
+    return { revision, text: JSON.stringify(published) };
   }
 }
 

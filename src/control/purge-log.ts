@@ -7,7 +7,7 @@
 import type { PurgeKind } from "./state.ts";
 
 export interface Purge {
-  /** The control version that made it; later purges have higher ids. */
+  /** The control version that made it; later purges have higher ids. 0 where a shopper's request did, and no decision. */
   readonly id: number;
   readonly kind: PurgeKind;
   /** Tag, absolute URL or URL prefix; empty for `all`. */
@@ -16,6 +16,19 @@ export interface Purge {
   readonly soft: boolean;
   /** Milliseconds since the epoch. */
   readonly at: number;
+}
+
+/** What an accepted unsafe request made invalid: a URL from its path on, or a tag. */
+export interface Invalidation {
+  readonly kind: "tag" | "url";
+  readonly value: string;
+}
+
+export interface InvalidationAnswer {
+  /** How many were not taken. */
+  readonly refused: number;
+  /** For so long the isolate is to send none, ms. */
+  readonly restMs: number;
 }
 
 export const MAX_PURGES = 4096;

@@ -19,11 +19,11 @@ export interface SiteCache {
 }
 
 const LIFETIME_MS = 2000;
-/** Addresses that no client can ask for; `v1` is the form of what is stored. */
-const STATE_KEY = "https://control.edge.invalid/v1/published";
+/** Addresses that no client can ask for; `v1`, `v2` are forms of what is stored. */
+const STATE_KEY = "https://control.edge.invalid/v2/published";
 const PACKAGE_KEY = "https://control.edge.invalid/v1/packages/";
 const READ_AT = "x-read-at";
-const VERSION = "x-version";
+const REVISION = "x-revision";
 
 /** A site that cannot store or find is slower, not wrong: no failure leaves here. */
 export function siteCache(cache: Cache | null): SiteCache {
@@ -48,7 +48,7 @@ export function siteCache(cache: Cache | null): SiteCache {
       if (stored === null) return null;
       const readAt = Number(stored.headers.get(READ_AT) ?? Number.NaN);
       const young = now - readAt < LIFETIME_MS;
-      if (young && stored.headers.get(VERSION) !== String(known?.published.version)) {
+      if (young && stored.headers.get(REVISION) !== String(known?.published.revision)) {
         const text = await stored.text();
         const published: Published = JSON.parse(text);
         return { published, text, readAt };
@@ -60,7 +60,7 @@ export function siteCache(cache: Cache | null): SiteCache {
       await store(STATE_KEY, text, {
         "cache-control": `public, max-age=${LIFETIME_MS / 1000}`,
         [READ_AT]: String(readAt),
-        [VERSION]: String(published.version),
+        [REVISION]: String(published.revision),
       });
     },
     async readPackage(version) {

@@ -11,7 +11,8 @@
  */
 import type { Mode } from "../blueprint.ts";
 import type { ControlPort, Published } from "./object.ts";
-import type { Purge } from "./purge-log.ts";
+import { type InvalidationEvent, createInvalidator } from "./outbox.ts";
+import type { Invalidation, Purge } from "./purge-log.ts";
 import { siteCache, type Read } from "./site-cache.ts";
 import { effectiveMode, type Override } from "./state.ts";
 
@@ -45,6 +46,10 @@ export interface ControlOptions {
   readonly clock: () => number;
   /** Waits some milliseconds; `scheduler.wait` but for tests. */
   readonly sleep: (ms: number) => Promise<unknown>;
+  /** How long anything lives in a cache at most, ms: invalidations are remembered that long. */
+  readonly longestLifetimeMs: number;
+  /** Told what became of invalidations; must not throw. */
+  readonly observe: (event: InvalidationEvent) => void;
 }
 
 export interface Control {
@@ -52,6 +57,8 @@ export interface Control {
   snapshot(now: number, waitUntil: (work: Promise<unknown>) => void): Promise<Snapshot>;
   /** Content of a published rules package, from the site's cache or the object; null where it is unknown. */
   rulesPackage(version: string): Promise<Uint8Array | null>;
+  /** Has what an unsafe request made invalid purged in the other isolates too: soon, gathered and limited. Never throws. */
+  invalidate(invalidations: readonly Invalidation[], waitUntil: (work: Promise<unknown>) => void): void;
   /** Makes the next snapshot of this isolate ask the object: after a change made through it. */
   forget(): void;
   /** The object itself, for the private API; to be asked for anew in every request. */
@@ -72,6 +79,13 @@ export function createControl(options: ControlOptions): Control {
     namespace.getByName("control") as unknown as ControlPort;
   const site = siteCache(options.cacheApi);
   const effective = effectiveSnapshots(builtin.mode);
+  const invalidate = createInvalidator({
+    send: async (invalidations) =>
+      withDeadline(port().invalidate(invalidations, options.longestLifetimeMs), sleep),
+    clock,
+    sleep,
+    observe: options.observe,
+  });
   let held: Held | null = null;
   let refreshingSince = NEVER;
   let failedAt = NEVER;
@@ -100,7 +114,7 @@ export function createControl(options: ControlOptions): Control {
     const known = held;
     const fromSite = skipSite ? null : await site.read(known, now);
     if (fromSite !== null) return fromSite;
-    const text = await port().read(known?.published.version ?? -1);
+    const text = await port().read(known?.published.revision ?? -1);
     const found = text === null && known !== null ? { ...known, readAt: now } : reading(text ?? "", now);
     await site.write(found);
     return found;
@@ -144,6 +158,7 @@ export function createControl(options: ControlOptions): Control {
       if (content !== null) await site.writePackage(version, content);
       return content;
     },
+    invalidate,
     forget() {
       forgets++;
       skipSite = true;

@@ -36,7 +36,7 @@ export interface Insight {
   /** Counts one answer of an origin; a request may cause none or many. */
   fetched(fetch: OriginFetch): void;
   /** Counts something that is not a request: a retry, an ejection, a guard. Flushed with the next request's numbers. */
-  count(event: string, labels?: Labels): void;
+  count(event: string, labels?: Labels, times?: number): void;
   /** What this isolate has counted and not reported yet. */
   unreported(): Sample[];
   readonly shards: Shards;
@@ -133,8 +133,8 @@ export function createInsight(options: InsightOptions): Insight {
       }
     },
     fetched: (fetch) => measureFetch(tally, fetch),
-    count(event, labels = {}) {
-      tally.add("edge_events_total", { event, ...labels });
+    count(event, labels = {}, times = 1) {
+      tally.add("edge_events_total", { event, ...labels }, times);
     },
     unreported: () => tally.peek(),
   };

@@ -17,6 +17,7 @@ const worker = {
       host: "store.acme.com",
       now: () => Date.now(),
       random: () => Math.random(),
+      publish: () => undefined,
     });
     const url = new URL(request.url);
     if (url.pathname === "/_memory")

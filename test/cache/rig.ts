@@ -1,6 +1,7 @@
 import {
   type CacheClass,
   type CompiledCachePolicy,
+  type Invalidated,
   type Purge,
   type Served,
   PurgeView,
@@ -54,6 +55,8 @@ export interface Rig {
   /** The clock, in ms; tests move it. */
   readonly clock: { now: number };
   readonly purges: Purge[];
+  /** What was to be purged everywhere, batch by batch. */
+  readonly published: (readonly Invalidated[])[];
   origin: Origin;
   get(path: string, headers?: HeadersInit, init?: RequestInit): Promise<Served>;
   /** As `get`, composed. */
@@ -70,11 +73,13 @@ export function rigOf(
   cacheApi: Cache | null = null,
   clock = { now: START },
 ): Rig {
+  const published: (readonly Invalidated[])[] = [];
   const cache = createCache(policy, {
     cacheApi,
     host: "store.acme.com",
     now: () => clock.now,
     random: () => 0.5,
+    publish: (invalidated) => void published.push(invalidated),
   });
   let behind: Promise<unknown>[] = [];
   const asked: Request[] = [];
@@ -93,6 +98,7 @@ export function rigOf(
     asked,
     clock,
     purges,
+    published,
     origin: () => new Response("unset"),
     get: async (path, headers = {}, init = {}) => cache.serve(inputOf(path, headers, init), fetchOrigin),
     async page(path, headers = {}) {

@@ -473,10 +473,12 @@ describe("unsafe requests", () => {
     for (const path of ["/a", "/b", "/c"]) await (await rig.get(path)).response.text();
     await rig.settle();
     rig.clock.now += 1000;
-    const posted = await rig.get("/a", {}, { method: "POST", body: "x" });
-    expect(posted.invalidated).toEqual([
-      { kind: "url", value: "/a" },
-      { kind: "url", value: "/b" },
+    await rig.get("/a", {}, { method: "POST", body: "x" });
+    expect(rig.published).toEqual([
+      [
+        { kind: "url", value: "/a" },
+        { kind: "url", value: "/b" },
+      ],
     ]);
     rig.clock.now += 1000;
     expect([
@@ -494,6 +496,7 @@ describe("unsafe requests", () => {
     await rig.settle();
     await rig.get("/a", {}, { method: "DELETE" });
     expect((await rig.get("/a")).outcome).toBe("hit");
+    expect(rig.published).toEqual([]);
   });
 
   it("invalidate the groups they name (RFC 9875)", async () => {
@@ -507,6 +510,18 @@ describe("unsafe requests", () => {
     rig.clock.now += 1;
     await rig.get("/elsewhere", {}, { method: "POST" });
     expect((await rig.get("/a")).outcome).toBe("miss");
+    expect(rig.published.flat()).toContainEqual({ kind: "tag", value: "prices" });
+  });
+
+  it("publish nothing of paths that are never cached, nor for reads, options or other hosts", async () => {
+    const rig = rigOf(
+      policyOf([classWith({ mode: "never", match: ["/cart/**"], patterns: ["^/cart(?:/.*)?$"] })]),
+    );
+    rig.origin = () =>
+      answer("ok", { location: "/nowhere", "content-location": "https://evil.example/cart" });
+    for (const method of ["POST", "PUT", "DELETE", "OPTIONS", "GET"])
+      await rig.get("/cart/1", {}, { method });
+    expect(rig.published).toEqual([]);
   });
 });
 

@@ -25,6 +25,7 @@ describe("the control object", () => {
   it("starts undecided at version 0", async () => {
     expect(await fresh().read()).toEqual({
       version: 0,
+      revision: 0,
       mode: null,
       overrides: [],
       rules: { active: null },

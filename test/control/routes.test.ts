@@ -15,6 +15,8 @@ function api() {
     builtin: { mode: "block" },
     clock: Date.now,
     sleep: (ms) => scheduler.wait(ms),
+    longestLifetimeMs: 86_400_000,
+    observe: () => undefined,
   });
   const app = controlRoutes({
     control,

@@ -6,6 +6,7 @@ import type { ControlPort, Published } from "../../src/control/object.ts";
 const why = { actor: "alice", reason: "test", expected: null };
 const empty: Published = {
   version: 0,
+  revision: 0,
   mode: null,
   overrides: [],
   rules: { active: null },
@@ -25,7 +26,7 @@ function isolate(cacheApi: Cache | null = null) {
       object.reads++;
       if (object.answer === "never") return new Promise(() => undefined);
       if (object.answer === "fails") return Promise.reject(new Error("out of reach"));
-      return Promise.resolve(object.published.version === known ? null : JSON.stringify(object.published));
+      return Promise.resolve(object.published.revision === known ? null : JSON.stringify(object.published));
     },
   };
   const control = createControl({
@@ -37,6 +38,8 @@ function isolate(cacheApi: Cache | null = null) {
       new Promise<void>((wake) => {
         sleepers.push({ until: now + ms, wake });
       }),
+    longestLifetimeMs: 86_400_000,
+    observe: () => undefined,
   });
   return {
     control,
@@ -44,7 +47,12 @@ function isolate(cacheApi: Cache | null = null) {
     background,
     decide(mode: "block" | "monitor", until: number | null = null): void {
       const version = object.published.version + 1;
-      object.published = { ...object.published, version, mode: { mode, until, after: null } };
+      object.published = {
+        ...object.published,
+        version,
+        revision: version,
+        mode: { mode, until, after: null },
+      };
     },
     /** Lets time pass, waking who sleeps on the way. */
     async pass(ms: number): Promise<void> {
@@ -237,6 +245,8 @@ describe("a change over the real object", () => {
           builtin: { mode: "block" },
           clock: Date.now,
           sleep: (ms) => scheduler.wait(ms),
+          longestLifetimeMs: 86_400_000,
+          observe: () => undefined,
         }),
       ),
     );
