@@ -2,13 +2,13 @@
  * The life of a request, from top to bottom. Every stage is a module's door; this
  * file only says in which order they are asked and what an answer of theirs means.
  */
-import type { Served } from "./cache/index.ts";
+import type { CacheInput, Served } from "./cache/index.ts";
 import type { Snapshot } from "./control/index.ts";
 import type { Access } from "./fabric/index.ts";
-import { OriginError, type Route, errorPage, isEdgeHeader } from "./gateway/index.ts";
+import { OriginError, type Route, errorPage, isEdgeHeader, traceOf } from "./gateway/index.ts";
 import { type CanonicalFault, canonicalize } from "./http/canonical.ts";
 import { EdgeError } from "./http/errors.ts";
-import { headerBytes } from "./http/headers.ts";
+import type { Fields } from "./http/fields.ts";
 import { requireOwnOrigin } from "./http/own-origin.ts";
 import { type Body, inspect, inspectAnswer, limitRate, watchRate } from "./inspection.ts";
 import { type Life, beginLife, eventOf, sentinelField, timingField } from "./life.ts";
@@ -27,18 +27,19 @@ export async function handle(request: Request, parts: EdgeParts, waitUntil: Wait
   } catch (thrown) {
     life.error = EdgeError.from(thrown);
     noteFailedTries(life);
-    const { headers } = request;
+    const { headers } = life;
     response = errorPage(life.error, life.requestId, headers.get("accept"), headers.get("accept-language"));
     response = parts.gateway.finish(response, { tls: hsts(life, parts) });
   }
   response.headers.set("x-request-id", life.requestId);
-  await tellDebugger(request, response, life, parts);
-  parts.insight.record(eventOf(life, request, response, parts.now()), { site: life.site, waitUntil });
+  const token = life.headers.get("x-edge-debug");
+  if (token !== null) await tellDebugger(token, response, life, parts);
+  parts.insight.record(eventOf(life, response, parts.now()), { site: life.site, waitUntil });
   return response;
 }
 
 async function walk(request: Request, life: Life, parts: EdgeParts, waitUntil: WaitUntil): Promise<Response> {
-  const redirect = admit(request, life, parts);
+  const redirect = admit(life, parts);
   if (redirect !== null) return redirect;
   life.route = parts.gateway.route(life.target);
   if (life.route.kind === "fabric") {
@@ -49,11 +50,11 @@ async function walk(request: Request, life: Life, parts: EdgeParts, waitUntil: W
   }
   const snapshot = await parts.control.snapshot(life.start, waitUntil);
   const body = await inspect(request, life, snapshot, parts);
-  await limitRate(request, life, snapshot, parts);
+  await limitRate(life, snapshot, parts);
   refuseFaults(life.target.faults);
   const gated = await gate(request, life, snapshot, parts, waitUntil);
   if (gated.kind !== "bypass" && gated.response !== null) return gated.response;
-  life.cache = await serve(request, body, life, snapshot, parts, waitUntil);
+  life.cache = await serve(body, life, snapshot, parts, waitUntil);
   const response = parts.gateway.finish(life.cache.response, { tls: hsts(life, parts) });
   parts.queue.finish(gated, response.headers, snapshot.rooms, waitUntil, parts.now());
   return response;
@@ -72,9 +73,9 @@ function noteFailedTries(life: Life): void {
 }
 
 /** Host, scheme and size: a redirect, a refusal (thrown), or null to go on. */
-function admit(request: Request, life: Life, parts: EdgeParts): Response | null {
-  const { target } = life;
-  if (headerBytes(request.headers) > MAX_HEADER_BYTES) {
+function admit(life: Life, parts: EdgeParts): Response | null {
+  const { target, method } = life;
+  if (life.headers.bytes > MAX_HEADER_BYTES) {
     throw refusal(
       "headers-too-large",
       431,
@@ -84,7 +85,7 @@ function admit(request: Request, life: Life, parts: EdgeParts): Response | null 
   if (!parts.authorities.has(target.authority)) {
     throw refusal("misdirected", 421, "This server does not answer for that host.");
   }
-  if (request.method === "TRACE" || request.method === "CONNECT") {
+  if (method === "TRACE" || method === "CONNECT") {
     throw refusal("forbidden-method", 405, "TRACE and CONNECT are not allowed.");
   }
   if (target.faults.includes("target-too-long"))
@@ -130,8 +131,9 @@ async function letIn(
   if (life.target.foldedPath.startsWith("/_edge/") || life.target.foldedPath === "/_edge") {
     return parts.operate(request, access, life, waitUntil);
   }
-  if (request.method !== "GET" && request.method !== "HEAD") requireOwnOrigin(request, parts.ownOrigins);
-  const response = await forward(originRequest(request, life, parts), request.body, life, parts, waitUntil);
+  if (life.method !== "GET" && life.method !== "HEAD") requireOwnOrigin(request, parts.ownOrigins);
+  const toOrigin = originRequest(originFields(life, parts), life, parts);
+  const response = await forward(toOrigin, request.body, life, parts, waitUntil);
   return parts.gateway.finish(response, { tls: hsts(life, parts) });
 }
 
@@ -160,16 +162,15 @@ async function gate(
   parts: EdgeParts,
   waitUntil: WaitUntil,
 ): Promise<GateOutcome> {
-  const { method, headers } = request;
-  const claims = headers.has("authorization") || headers.has("cf-access-jwt-assertion");
+  const claims = life.headers.has("authorization") || life.headers.has("cf-access-jwt-assertion");
   const access = claims
     ? await parts.fabric.authorize(request, { clientIp: life.clientIp, now: life.start })
     : null;
   life.access = access;
   const visitor = {
     path: life.target.path,
-    method,
-    headers,
+    method: life.method,
+    headers: request.headers,
     clientIp: life.clientIp,
     private: access !== null,
     verifiedBot: life.verifiedBot,
@@ -181,7 +182,6 @@ async function gate(
 
 /** Cache, and behind it the origin; fragments are composed while the page streams. */
 async function serve(
-  request: Request,
   body: Body,
   life: Life,
   snapshot: Snapshot,
@@ -190,33 +190,42 @@ async function serve(
 ): Promise<Served> {
   const { path, query } = life.target;
   const purges = parts.purges(snapshot);
-  const asked = originRequest(request, life, parts);
+  const headers = originFields(life, parts);
+  let toOrigin: Request | undefined;
   let watched = false;
-  const fetchOrigin = async (toOrigin: Request): Promise<Response> => {
+  const fetchOrigin = async (asked: Request): Promise<Response> => {
     // Once a visit, not once a fragment.
-    if (!watched) waitUntil(watchRate(request, life, snapshot, parts));
+    if (!watched) waitUntil(watchRate(life, snapshot, parts));
     watched = true;
-    return inspectAnswer(
-      request,
-      await forward(toOrigin, body, life, parts, waitUntil),
-      life,
-      snapshot,
-      parts,
-    );
+    return inspectAnswer(await forward(asked, body, life, parts, waitUntil), life, snapshot, parts);
   };
-  const input = { request: asked, path, query, purges, waitUntil };
+  const input: CacheInput = {
+    method: life.method,
+    headers,
+    hasBody: body !== null,
+    host: parts.blueprint.domain,
+    get request() {
+      return (toOrigin ??= originRequest(headers, life, parts));
+    },
+    path,
+    query,
+    purges,
+    waitUntil,
+  };
   return parts.cache.compose(await parts.cache.serve(input, fetchOrigin), input, fetchOrigin);
 }
 
-/** The request under its canonical URL, without what only the edge may say or hear. Its body travels beside it. */
-function originRequest(request: Request, life: Life, parts: EdgeParts): Request {
-  const { path, query } = life.target;
-  const headers = new Headers(request.headers);
-  for (const name of request.headers.keys()) if (isEdgeHeader(name)) headers.delete(name);
-  parts.fabric.withhold(headers, life.access);
+/** The client's fields without what only the edge may say or hear. */
+function originFields(life: Life, parts: EdgeParts): Fields {
+  return parts.fabric.withhold(life.headers.without(isEdgeHeader), life.access);
+}
+
+/** The request under its canonical URL. Its body travels beside it. */
+function originRequest(fields: Fields, { target, method }: Life, parts: EdgeParts): Request {
+  const { path, query } = target;
   return new Request(`https://${parts.blueprint.domain}${path}${query === "" ? "" : `?${query}`}`, {
-    method: request.method,
-    headers,
+    method,
+    headers: fields.toHeaders(),
   });
 }
 
@@ -228,6 +237,7 @@ async function forward(
   waitUntil: WaitUntil,
 ): Promise<Response> {
   const route: Route = life.route;
+  life.trace ??= traceOf(life.headers);
   const { response, origin } = await parts.gateway.forward(route, toOrigin, {
     clientIp: life.clientIp,
     requestId: life.requestId,
@@ -250,14 +260,8 @@ function hsts(life: Life, parts: EdgeParts): boolean {
 }
 
 /** What Sentinel saw and how long stages took, for the holder of the admin token only. */
-async function tellDebugger(
-  request: Request,
-  response: Response,
-  life: Life,
-  parts: EdgeParts,
-): Promise<void> {
-  const token = request.headers.get("x-edge-debug");
-  if (token === null || !(await parts.fabric.isAdminToken(token))) return;
+async function tellDebugger(token: string, response: Response, life: Life, parts: EdgeParts): Promise<void> {
+  if (!(await parts.fabric.isAdminToken(token))) return;
   response.headers.set("x-sentinel", sentinelField(life));
   response.headers.set("server-timing", timingField(life, parts.now()));
 }

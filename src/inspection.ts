@@ -2,9 +2,10 @@
 import type { Snapshot } from "./control/index.ts";
 import { peekBody } from "./http/body.ts";
 import { EdgeError } from "./http/errors.ts";
+import type { FieldReader } from "./http/fields.ts";
 import type { Life } from "./life.ts";
 import type { EdgeParts } from "./parts.ts";
-import { PASS, type ResponseInspection, type Verdict, guardBody } from "./sentinel/index.ts";
+import { PASS, type RateKey, type ResponseInspection, type Verdict, guardBody } from "./sentinel/index.ts";
 
 /** Time for the inspected prefix of a body to arrive. */
 const BODY_DEADLINE_MS = 15_000;
@@ -22,20 +23,21 @@ export async function inspect(
   parts: EdgeParts,
 ): Promise<Body> {
   const sentinel = await parts.sentinel(snapshot);
-  const headers = [...request.headers];
-  const stream = request.method === "GET" || request.method === "HEAD" ? null : request.body;
-  const wanted = stream === null ? 0 : sentinel.bodyBytes(request.method, headers);
-  const length = declaredLength(request.headers);
+  const { method, headers } = life;
+  const stream = isRead(life) ? null : request.body;
+  const wanted = stream === null ? 0 : sentinel.bodyBytes(method, headers.list);
   const peeked =
-    stream === null || wanted === 0 ? null : await peekBody(stream, wanted, length, BODY_DEADLINE_MS);
+    stream === null || wanted === 0
+      ? null
+      : await peekBody(stream, wanted, declaredLength(headers), BODY_DEADLINE_MS);
   let verdict: Verdict;
   try {
     verdict = await sentinel.inspectRequest(
       {
-        method: request.method,
+        method,
         target: life.target.rawTarget,
         protocol: life.protocol,
-        headers,
+        headers: headers.list,
         body: peeked?.prefix ?? NO_BYTES,
         bodyComplete: peeked?.complete ?? true,
         clientIp: life.clientIp,
@@ -58,14 +60,9 @@ export async function inspect(
  * The rate rules that may stop this request. Fails open: a limit that cannot be
  * asked limits nobody.
  */
-export async function limitRate(
-  request: Request,
-  life: Life,
-  snapshot: Snapshot,
-  parts: EdgeParts,
-): Promise<void> {
-  const mayBlock = isRead(request) ? ["block"] : ["block", "monitor"];
-  const used = await usedUp(request, life, snapshot, parts, mayBlock);
+export async function limitRate(life: Life, snapshot: Snapshot, parts: EdgeParts): Promise<void> {
+  const mayBlock: RateKey["action"][] = isRead(life) ? ["block"] : ["block", "monitor"];
+  const used = await usedUp(life, snapshot, parts, mayBlock);
   if (used.includes("block") && snapshot.mode === "block") {
     throw new EdgeError({
       code: "rate-limited",
@@ -78,31 +75,26 @@ export async function limitRate(
 }
 
 /** The rate rules that only watch reads: asked where a read reaches an origin, for a hit costs less than asking. */
-export async function watchRate(
-  request: Request,
-  life: Life,
-  snapshot: Snapshot,
-  parts: EdgeParts,
-): Promise<void> {
-  if (isRead(request)) await usedUp(request, life, snapshot, parts, ["monitor"]);
+export async function watchRate(life: Life, snapshot: Snapshot, parts: EdgeParts): Promise<void> {
+  if (isRead(life)) await usedUp(life, snapshot, parts, ["monitor"]);
 }
 
-function isRead({ method }: Request): boolean {
+function isRead({ method }: Life): boolean {
   return method === "GET" || method === "HEAD";
 }
 
 /** Takes one from every limit about this request whose rule has one of `actions`; the actions of those that had none left. */
 async function usedUp(
-  request: Request,
   life: Life,
   snapshot: Snapshot,
   parts: EdgeParts,
-  actions: readonly string[],
+  actions: readonly RateKey["action"][],
 ): Promise<string[]> {
   const sentinel = await parts.sentinel(snapshot);
   const { rawTarget: target } = life.target;
-  const asked = { method: request.method, target, headers: [...request.headers], clientIp: life.clientIp };
-  const keys = sentinel.rateKeys(asked).filter(({ action }) => actions.includes(action));
+  const asked = { method: life.method, target, headers: life.headers.list, clientIp: life.clientIp };
+  const keys = sentinel.rateKeys(asked, actions);
+  if (keys.length === 0) return [];
   const left = await Promise.all(keys.map(({ binding, key }) => parts.takeFromLimit(binding, key)));
   const over = keys.filter((_, index) => left[index] === false);
   life.limited.push(...over.map(({ rule }) => rule));
@@ -113,7 +105,7 @@ async function usedUp(
 const NO_BYTES = new Uint8Array(0);
 
 /** Content-Length in bytes; null where it is absent or no number. */
-function declaredLength(headers: Headers): number | null {
+function declaredLength(headers: FieldReader): number | null {
   const text = headers.get("content-length");
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
@@ -134,7 +126,6 @@ function blocked(verdict: Verdict): EdgeError {
  * beginning is already on the way. Files of Archive and event streams pass.
  */
 export async function inspectAnswer(
-  request: Request,
   response: Response,
   life: Life,
   snapshot: Snapshot,
@@ -149,7 +140,7 @@ export async function inspectAnswer(
   };
   let inspection: ResponseInspection;
   try {
-    const head = { method: request.method, target: life.target.rawTarget, status, headers: [...headers] };
+    const head = { method: life.method, target: life.target.rawTarget, status, headers: [...headers] };
     inspection = sentinel.inspectResponse(head, parts.sentinelSettings(snapshot), life.start);
   } catch (cause) {
     life.answerFailed = true;

@@ -2,9 +2,10 @@
 import type { Mode } from "./blueprint.ts";
 import type { Served } from "./cache/index.ts";
 import type { Access } from "./fabric/index.ts";
-import { type OriginReport, type Route, type Trace, traceOf } from "./gateway/index.ts";
+import type { OriginReport, Route, Trace } from "./gateway/index.ts";
 import type { CanonicalTarget } from "./http/canonical.ts";
 import type { EdgeError } from "./http/errors.ts";
+import { Fields } from "./http/fields.ts";
 import { cookieValue } from "./http/headers.ts";
 import type { RequestEvent } from "./insight/index.ts";
 import type { GateOutcome } from "./queue/index.ts";
@@ -12,6 +13,10 @@ import type { Verdict } from "./sentinel/index.ts";
 
 export interface Life {
   readonly requestId: string;
+  readonly method: string;
+  /** As the client sent them. */
+  readonly headers: Fields;
+  readonly cf: Request["cf"];
   /** Milliseconds since the epoch. */
   readonly start: number;
   readonly clientIp: string;
@@ -20,7 +25,8 @@ export interface Life {
   readonly protocol: string;
   /** A crawler that the platform has verified. */
   readonly verifiedBot: boolean;
-  readonly trace: Trace;
+  /** Begun, or continued, when an origin is asked. */
+  trace: Trace | null;
   /** Who the Fabric says is calling, where it was asked. */
   access: Access | null;
   target: CanonicalTarget;
@@ -40,16 +46,20 @@ export interface Life {
 const NO_ROUTE: Route = { kind: "storefront", class: "none", deadlineMs: 0, tryMs: 0 };
 
 export function beginLife(request: Request, target: CanonicalTarget, now: number): Life {
-  const { cf, headers } = request;
+  const { cf } = request;
+  const headers = Fields.of(request.headers);
   return {
     requestId: crypto.randomUUID(),
+    method: request.method,
+    headers,
+    cf,
     start: now,
     // The platform sets this header over whatever the client sent; on one machine nobody does.
     clientIp: headers.get("cf-connecting-ip") ?? "127.0.0.1",
     site: textOf(cf?.["colo"]) ?? "local",
     protocol: textOf(cf?.["httpProtocol"]) ?? "HTTP/1.1",
     verifiedBot: isVerifiedBot(cf?.["botManagement"]),
-    trace: traceOf(headers),
+    trace: null,
     access: null,
     target,
     route: NO_ROUTE,
@@ -95,13 +105,13 @@ export function timingField(life: Life, now: number): string {
 }
 
 /** The wide event of a request that has its answer. */
-export function eventOf(life: Life, request: Request, response: Response, now: number): RequestEvent {
-  const { cache, queue, origin, error, route, target } = life;
+export function eventOf(life: Life, response: Response, now: number): RequestEvent {
+  const { cache, queue, origin, error, route, target, cf } = life;
   const length = response.headers.get("content-length");
   return {
     requestId: life.requestId,
     time: life.start,
-    method: request.method,
+    method: life.method,
     path: target.path,
     query: target.query,
     route: { kind: route === NO_ROUTE ? "none" : route.kind, class: route.class },
@@ -123,9 +133,9 @@ export function eventOf(life: Life, request: Request, response: Response, now: n
             cause: causeOf(error),
           },
     client: {
-      country: textOf(request.cf?.["country"]),
-      asn: typeof request.cf?.["asn"] === "number" ? request.cf["asn"] : null,
-      known: cookieValue(request.headers, "sid") !== null,
+      country: textOf(cf?.["country"]),
+      asn: typeof cf?.["asn"] === "number" ? cf["asn"] : null,
+      known: cookieValue(life.headers, "sid") !== null,
     },
     bytes: length === null ? null : Number(length),
   };

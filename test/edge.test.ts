@@ -80,7 +80,7 @@ function line(scene: Scene): { parts: EdgeParts; events: RequestEvent[]; asked: 
     fabric: {
       authorize: () => Promise.resolve(null),
       isAdminToken: (token: string) => Promise.resolve(token === "token"),
-      withhold: () => undefined,
+      withhold: (fields: unknown) => fields,
     },
     cache: {
       serve: async (input: { request: Request }, fetchOrigin: (request: Request) => Promise<Response>) => ({

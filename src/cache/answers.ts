@@ -63,7 +63,7 @@ export function passed(
   const fragments = rules.fragments && asksForComposition(response.headers);
   const headers = withoutEdgeFields(response.headers);
   // The origin saw no cookie, so its new session must not replace the client's.
-  if (input.request.headers.has("cookie")) headers.delete("set-cookie");
+  if (input.headers.has("cookie")) headers.delete("set-cookie");
   headers.append("cache-status", cacheStatusField(status));
   return {
     response: rebuilt(response, headers),
@@ -111,12 +111,7 @@ export function fromEntry(
   const { head } = entry;
   const ttl = timeToLive(head, now);
   const status: CacheStatus = detail === undefined ? { hit: true, ttl } : { hit: true, ttl, detail };
-  return served(
-    passage,
-    respond(passage.input.request, head, bytesOf(entry), status, now),
-    outcome,
-    head.fragments,
-  );
+  return served(passage, respond(passage.input, head, bytesOf(entry), status, now), outcome, head.fragments);
 }
 
 /** Another request's answer. */
@@ -125,7 +120,7 @@ export function fromFlight(passage: Passage, state: Shared, why: Forwarded, now:
   const status: CacheStatus = { hit: false, forwarded: why, ttl: timeToLive(head, now), collapsed: true };
   return served(
     passage,
-    respond(passage.input.request, head, sourceOf(state), status, now),
+    respond(passage.input, head, sourceOf(state), status, now),
     "collapsed",
     head.fragments,
   );
@@ -158,7 +153,7 @@ export function fromLanding(passage: Passage, landing: Landing, why: Forwarded, 
   const outcome = landing.phase === "stored" ? "revalidated" : "miss";
   return served(
     passage,
-    respond(passage.input.request, head, sourceOf(landing), status, now),
+    respond(passage.input, head, sourceOf(landing), status, now),
     outcome,
     head.fragments,
   );

@@ -1,8 +1,9 @@
+import type { FieldReader } from "../http/fields.ts";
 import { parseHttpDate } from "./dates.ts";
 import { type StoredHead, storedHeader } from "./stored.ts";
 
 /** RFC 9110 section 13.2.2 for GET and HEAD: whether a stored 200 is answered with 304. */
-export function notModified(head: StoredHead, headers: Headers, now: number): boolean {
+export function notModified(head: StoredHead, headers: FieldReader, now: number): boolean {
   if (head.status !== 200) return false;
   const ifNoneMatch = headers.get("if-none-match");
   if (ifNoneMatch !== null) return matchesAny(ifNoneMatch, storedHeader(head, "etag"));
@@ -40,7 +41,7 @@ export interface ByteRange {
  */
 export function rangeOf(
   head: StoredHead,
-  headers: Headers,
+  headers: FieldReader,
   length: number,
   now: number,
 ): ByteRange | "unsatisfiable" | undefined {

@@ -13,6 +13,7 @@ export {
   type FetchOrigin,
   type Invalidated,
   type Served,
+  inputOf,
 } from "./passage.ts";
 export { type CacheClass, type CompiledCachePolicy, type Dimension, type FragmentRules } from "./compiled.ts";
 export { type Purge, type PurgeKind, PurgeView } from "./purge.ts";

@@ -1,3 +1,4 @@
+import type { FieldReader } from "../http/fields.ts";
 import type { CacheClass, Dimension } from "./compiled.ts";
 import { lengthPrefixed } from "./vary.ts";
 
@@ -18,7 +19,7 @@ export function keyOf(
   host: string,
   path: string,
   query: string,
-  headers: Headers,
+  headers: FieldReader,
   rules: CacheClass,
   known: ReadonlyMap<string, Dimension>,
 ): CacheKey | undefined {
@@ -64,7 +65,7 @@ function component(text: string): string | undefined {
 }
 
 /** The value of a declared dimension: one of its closed set, whatever the client sends. */
-export function dimensionValue(dimension: Dimension | undefined, headers: Headers): string {
+export function dimensionValue(dimension: Dimension | undefined, headers: FieldReader): string {
   if (dimension === undefined) return "";
   const raw =
     dimension.source === "header"

@@ -1,3 +1,4 @@
+import type { FieldReader } from "../http/fields.ts";
 import type { CacheOutcome } from "./cache-status.ts";
 import type { Directives } from "./directives.ts";
 import type { CacheKey } from "./key.ts";
@@ -27,15 +28,28 @@ export interface Invalidated {
 }
 
 export interface CacheInput {
-  /** Canonical URL and clean headers. */
+  readonly method: string;
+  /** The request's fields, clean. */
+  readonly headers: FieldReader;
+  readonly hasBody: boolean;
+  readonly host: string;
+  /** The request under its canonical URL with those fields. It may be made when it is asked for: a hit has no need of it. */
   readonly request: Request;
-  /** Canonical path of `request`. */
+  /** Its canonical path. */
   readonly path: string;
   /** Its query, canonical, without `?`. */
   readonly query: string;
   /** The control plane's purges. */
   readonly purges: PurgeView;
   readonly waitUntil: (promise: Promise<unknown>) => void;
+}
+
+/** What an input says of a request that is at hand already. */
+export function inputOf(
+  request: Request,
+): Pick<CacheInput, "method" | "headers" | "hasBody" | "host" | "request"> {
+  const { method, headers, body, url } = request;
+  return { method, headers, hasBody: body !== null, host: new URL(url).host, request };
 }
 
 /** Asks the origin. Throws where it cannot be reached; what it resolves to has been inspected, and its bytes are what its Content-Encoding says. */

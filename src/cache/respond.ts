@@ -1,7 +1,11 @@
 import { notModified, rangeOf, type ByteRange } from "./conditions.ts";
 import { type CacheStatus, cacheStatusField } from "./cache-status.ts";
 import { currentAge } from "./freshness.ts";
+import type { CacheInput } from "./passage.ts";
 import type { StoredHead } from "./stored.ts";
+
+/** What of a request decides how a stored response answers it. */
+export type Asked = Pick<CacheInput, "method" | "headers">;
 
 /** The stored body: bytes, or a stream while it still arrives. */
 export interface BodySource {
@@ -20,7 +24,7 @@ const NULL_BODY = new Set([101, 204, 205, 304]);
  * fragments is always answered whole, as its validators are not the page's.
  */
 export function respond(
-  request: Request,
+  request: Asked,
   head: StoredHead,
   body: BodySource,
   status: CacheStatus,
@@ -35,7 +39,7 @@ export function respond(
   return response;
 }
 
-function selected(request: Request, head: StoredHead, body: BodySource, now: number): Response {
+function selected(request: Asked, head: StoredHead, body: BodySource, now: number): Response {
   if (head.fragments) return entire(request, head, body);
   if (notModified(head, request.headers, now)) {
     const unchanged = new Response(null, {
@@ -51,7 +55,7 @@ function selected(request: Request, head: StoredHead, body: BodySource, now: num
   return range === undefined ? entire(request, head, body) : partial(head, body, range, body.length);
 }
 
-function entire(request: Request, head: StoredHead, body: BodySource): Response {
+function entire(request: Asked, head: StoredHead, body: BodySource): Response {
   const { status } = head;
   const headers = fieldsOf(head, body.length);
   if (NULL_BODY.has(status)) return new Response(null, { status, headers, encodeBody: "manual" });

@@ -9,7 +9,15 @@ import { timeToLive } from "./freshness.ts";
 import { invalidatedBy } from "./invalidation.ts";
 import { keyOf } from "./key.ts";
 import { originHeaders } from "./origin-request.ts";
-import type { BypassReason, CacheDependencies, CacheInput, FetchOrigin, Passage, Served } from "./passage.ts";
+import {
+  type BypassReason,
+  type CacheDependencies,
+  type CacheInput,
+  type FetchOrigin,
+  type Passage,
+  type Served,
+  inputOf,
+} from "./passage.ts";
 import { type Purge, type PurgeState, PurgeView } from "./purge.ts";
 import { reuseOf, standsInForError } from "./reuse.ts";
 import { Shelf } from "./shelf.ts";
@@ -59,17 +67,15 @@ export class EdgeCache {
 
   /** Answers a request from the cache or the origin. Throws only what `fetchOrigin` throws and EdgeErrors for a failing origin. */
   async serve(input: CacheInput, fetchOrigin: FetchOrigin): Promise<Served> {
-    const { request, path, query } = input;
+    const { method, headers, host, path, query } = input;
     const classified = this.#classifier.classOf(path);
-    if (request.method !== "GET" && request.method !== "HEAD")
-      return this.#unsafe(input, fetchOrigin, classified);
+    if (method !== "GET" && method !== "HEAD") return this.#unsafe(input, fetchOrigin, classified);
     const { rules } = classified;
     if (rules === undefined) return bypass(input, fetchOrigin, classified, classReason(classified));
-    const reason = requestReason(request);
+    const reason = requestReason(input);
     if (reason !== undefined) return bypass(input, fetchOrigin, classified, reason);
     const known = this.#classifier.dimensions;
-    const { headers } = request;
-    const key = keyOf(hostOf(request.url), path, query, headers, rules, known);
+    const key = keyOf(host, path, query, headers, rules, known);
     if (key === undefined) return bypass(input, fetchOrigin, classified, "key-too-long");
     const asked = rules.clientDirectives ? parseCacheControl(headers.get("cache-control")) : NO_DIRECTIVES;
     let forOrigin: Headers | undefined;
@@ -80,7 +86,7 @@ export class EdgeCache {
       key,
       asked,
       authorized: headers.has("authorization"),
-      headers: () => (forOrigin ??= originHeaders(headers, rules, key, known)),
+      headers: () => (forOrigin ??= originHeaders(input.request.headers, rules, key, known)),
       isFresh: (head) => reuseOf(head, asked, this.#purgeState(head, input.purges), this.#now()) === "fresh",
     });
   }
@@ -158,7 +164,7 @@ export class EdgeCache {
     const fetchFragment = async (url: URL, depth: number): Promise<Response> => {
       const request = new Request(url, { headers: fragmentHeaders(input.request.headers) });
       const fragment = await this.serve(
-        { ...input, request, path: url.pathname, query: url.search.slice(1) },
+        { ...input, ...inputOf(request), path: url.pathname, query: url.search.slice(1) },
         fetchOrigin,
       );
       return fragment.fragments ? composed(fragment.response, composition, depth) : fragment.response;
@@ -175,7 +181,7 @@ export class EdgeCache {
   /** RFC 9111 section 4.4: an unsafe request that the origin took makes what is stored for its URL invalid. */
   async #unsafe(input: CacheInput, fetchOrigin: FetchOrigin, classified: Classified): Promise<Served> {
     const answer = await bypass(input, fetchOrigin, classified, "method", "method");
-    const safe = input.request.method === "OPTIONS" || input.request.method === "TRACE";
+    const safe = input.method === "OPTIONS" || input.method === "TRACE";
     if (safe || answer.response.status >= 400) return answer;
     const invalidated = invalidatedBy(input, answer.response, (path) => this.#classifier.classOf(path).rules);
     for (const purge of invalidated) this.#invalidate({ ...purge, soft: false, at: this.#now() });
@@ -214,13 +220,8 @@ function classReason({ reason }: Classified): BypassReason {
 }
 
 /** What of a request makes its answer its own. */
-function requestReason(request: Request): BypassReason | undefined {
+function requestReason({ headers, hasBody }: CacheInput): BypassReason | undefined {
   // A body on GET is not in the key; an origin that reads it could be made to answer for it (fat GET).
-  if (request.body !== null || Number(request.headers.get("content-length") ?? 0) > 0) return "request-body";
-  return request.headers.has("upgrade") ? "upgrade" : undefined;
-}
-
-function hostOf(url: string): string {
-  const start = url.indexOf("//") + 2;
-  return url.slice(start, url.indexOf("/", start));
+  if (hasBody || Number(headers.get("content-length") ?? 0) > 0) return "request-body";
+  return headers.has("upgrade") ? "upgrade" : undefined;
 }

@@ -27,12 +27,10 @@ export class Together {
     why: Forwarded,
   ): Promise<Served> {
     const { input, key, asked } = passage;
-    const { request } = input;
     // A range of what is not stored may be the end of a huge file: it is asked for as it is.
     const arriving = this.#fetches.under(key.text) !== undefined;
-    if (entry === undefined && !arriving && request.headers.has("range"))
-      return direct(passage, "range", why);
-    if (request.method === "HEAD") return direct(passage, "head", why);
+    if (entry === undefined && !arriving && input.headers.has("range")) return direct(passage, "range", why);
+    if (input.method === "HEAD") return direct(passage, "head", why);
     const alone = passage.authorized || asked.has("no-store") || this.#fetches.isUnshared(key.text);
     const shared = alone ? undefined : await this.#shared(passage, entry, keepsOld, why);
     return shared ?? this.#asked(passage, entry, keepsOld, undefined, why);

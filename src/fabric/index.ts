@@ -4,6 +4,7 @@
  * denial, and a denial looks like a path that does not exist.
  */
 import { containsAddress, type Cidr } from "../http/cidr.ts";
+import type { Fields } from "../http/fields.ts";
 import { cookieValue } from "../http/headers.ts";
 import { createAccessVerifier, type AccessConfig } from "./access-jwt.ts";
 import { createPasses, INVITATION_PATH, SESSION_COOKIE, sessionCookie } from "./session.ts";
@@ -38,8 +39,8 @@ export interface Fabric {
   authorize(request: Request, context: AccessContext): Promise<Access | null>;
   /** Whether `token` is the admin token, in constant time. */
   isAdminToken(token: string): Promise<boolean>;
-  /** Takes the Fabric's own credentials out of a request that goes on to an origin: nobody behind the edge needs the key to it. */
-  withhold(headers: Headers, access: Access | null): void;
+  /** The fields without the Fabric's own credentials, for whoever is behind the edge: nobody there needs the key to it. */
+  withhold(fields: Fields, access: Access | null): Fields;
   readonly browsers: BrowserDoor;
 }
 
@@ -84,13 +85,12 @@ export function createFabric(config: FabricConfig): Fabric {
   return {
     authorize,
     isAdminToken,
-    withhold(headers, access) {
-      if (access?.via === "token") headers.delete("authorization");
-      const cookies = headers.get("cookie");
-      if (cookies?.includes(SESSION_COOKIE) !== true) return;
+    withhold(fields, access) {
+      const rest = access?.via === "token" ? fields.without((name) => name === "authorization") : fields;
+      const cookies = rest.get("cookie");
+      if (cookies?.includes(SESSION_COOKIE) !== true) return rest;
       const kept = cookies.split(/;\s*/).filter((pair) => !pair.startsWith(`${SESSION_COOKIE}=`));
-      if (kept.length > 0) headers.set("cookie", kept.join("; "));
-      else headers.delete("cookie");
+      return rest.with("cookie", kept.length > 0 ? kept.join("; ") : null);
     },
     browsers: {
       async invite(now) {

@@ -2,6 +2,7 @@
  * W3C Trace Context (traceparent, tracestate): continued where the client sent a
  * valid one, begun otherwise. Never throws; a malformed header begins a new trace.
  */
+import type { FieldReader } from "../http/fields.ts";
 
 export interface Trace {
   /** 32 lower-case hex digits. */
@@ -21,7 +22,7 @@ const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a
 /** Section 3.3.1.5: at least 512 characters should be propagated; more is dropped as a whole. */
 const MAX_STATE = 512;
 
-export function traceOf(headers: Headers): Trace {
+export function traceOf(headers: FieldReader): Trace {
   const spanId = randomHex(8);
   const match = TRACEPARENT.exec(headers.get("traceparent") ?? "");
   const [, version, traceId, flags, extra] = match ?? [];
@@ -44,6 +45,7 @@ export function traceparent(trace: Trace): string {
 }
 
 function randomHex(bytes: number): string {
-  const random = crypto.getRandomValues(new Uint8Array(bytes));
-  return Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  let hex = "";
+  for (const byte of crypto.getRandomValues(new Uint8Array(bytes))) hex += byte.toString(16).padStart(2, "0");
+  return hex;
 }

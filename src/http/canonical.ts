@@ -53,19 +53,21 @@ export function canonicalize(url: string, scheme?: "http" | "https"): CanonicalT
   const faults = new Set<CanonicalFault>();
   if (rawTarget.length > MAX_TARGET_BYTES) faults.add("target-too-long");
   if (rawPath !== "" && rawPath[0] !== "/" && rawPath[0] !== "\\") faults.add("not-origin-form");
-  const path = SIMPLE_PATH.test(rawPath) ? rawPath : canonicalPath(rawPath, faults);
+  const isSimple = SIMPLE_PATH.test(rawPath);
   return {
     scheme: scheme ?? wireScheme,
     authority,
-    path,
+    path: isSimple ? rawPath : canonicalPath(rawPath, faults),
     query: canonicalQuery(rawQuery),
     rawTarget,
-    foldedPath: foldPath(rawPath),
-    faults: [...faults],
+    foldedPath: isSimple ? rawPath.toLowerCase() : foldPath(rawPath),
+    faults: faults.size === 0 ? NO_FAULTS : [...faults],
   };
 }
 
-/** Paths that are canonical as they stand: the common case costs one test. */
+const NO_FAULTS: readonly CanonicalFault[] = [];
+
+/** Paths that are canonical as they stand, and folded but for letter case: the common case costs one test. */
 const SIMPLE_PATH = /^\/(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*(?:\/|$))*$/;
 
 /** Characters that stand bare in a canonical path: RFC 3986 pchar without ";" and "%". */

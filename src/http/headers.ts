@@ -1,22 +1,16 @@
-/** Reading request headers the way every module must: one parser for cookies, one measure of size, one view of Accept. */
+/** Reading request headers the way every module must: one parser for cookies, one view of Accept. */
+import type { FieldReader } from "./fields.ts";
 
 /** Value of the first cookie of that name (RFC 6265 section 4.2.1); null where there is none. */
-export function cookieValue(headers: Headers, name: string): string | null {
+export function cookieValue(headers: FieldReader, name: string): string | null {
   const header = headers.get("cookie");
-  if (header === null) return null;
+  if (header === null || !header.includes(name)) return null;
   // workerd joins several Cookie header lines with ", ".
   for (const pair of header.split(/[;,]\s*/)) {
     const equals = pair.indexOf("=");
     if (equals > 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim();
   }
   return null;
-}
-
-/** Bytes of all header lines as on an HTTP/1.1 wire: name, ": ", value, CRLF. */
-export function headerBytes(headers: Headers): number {
-  let bytes = 0;
-  for (const [name, value] of headers) bytes += name.length + value.length + 4;
-  return bytes;
 }
 
 /** Whether the client would rather have JSON than HTML: an explicit JSON type with a higher quality than HTML (RFC 9110 section 12.5.1). */

@@ -16,19 +16,23 @@ export interface RateKey {
 
 type Head = Pick<InspectionRequest, "method" | "target" | "headers" | "clientIp">;
 
+const ALL: readonly RateKey["action"][] = ["block", "monitor"];
+
 /** Compiles rate rules to a function that is pure: no limit is touched here. */
-export function rateMatcher(rates: readonly PackageRate[]): (request: Head) => RateKey[] {
+export function rateMatcher(
+  rates: readonly PackageRate[],
+): (request: Head, actions?: readonly RateKey["action"][]) => RateKey[] {
   const compiled = rates.map((rate) => ({ rate, paths: rate.paths.map(pathPattern) }));
-  return (request) => {
-    if (compiled.length === 0) return [];
+  return (request, actions = ALL) => {
+    const candidates = compiled.filter(
+      ({ rate }) =>
+        actions.includes(rate.action) && (rate.methods.length === 0 || rate.methods.includes(request.method)),
+    );
+    if (candidates.length === 0) return [];
     // Unlike trust, a limit follows the path however it is written.
     const path = normalizePath(percentDecode(request.target.split("?", 1)[0] ?? "")).toLowerCase();
-    return compiled
-      .filter(
-        ({ rate, paths }) =>
-          (rate.methods.length === 0 || rate.methods.includes(request.method)) &&
-          paths.some((pattern) => pattern.test(path)),
-      )
+    return candidates
+      .filter(({ paths }) => paths.some((pattern) => pattern.test(path)))
       .map(({ rate }) => ({
         rule: rate.id,
         binding: rate.limit,

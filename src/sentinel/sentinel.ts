@@ -27,8 +27,11 @@ export interface Sentinel {
     settings: SentinelSettings,
     now: number,
   ): Verdict | Promise<Verdict>;
-  /** The rate rules about this request, with their keys; the edge asks the bindings. */
-  rateKeys(request: Pick<InspectionRequest, "method" | "target" | "headers" | "clientIp">): RateKey[];
+  /** The rate rules about this request that have one of `actions`, with their keys; the edge asks the bindings. */
+  rateKeys(
+    request: Pick<InspectionRequest, "method" | "target" | "headers" | "clientIp">,
+    actions?: readonly RateKey["action"][],
+  ): RateKey[];
   /** Judges an answer by its head at once, and by its body as it streams. */
   inspectResponse(response: ResponseHead, settings: SentinelSettings, now: number): ResponseInspection;
 }

@@ -1,5 +1,11 @@
 /** A Worker that is the cache and nothing else, for tests over real HTTP. The rest of the edge is not in it. */
-import { type CompiledCachePolicy, type EdgeCache, PurgeView, createCache } from "../../src/cache/index.ts";
+import {
+  type CompiledCachePolicy,
+  type EdgeCache,
+  PurgeView,
+  createCache,
+  inputOf,
+} from "../../src/cache/index.ts";
 import policy from "compiled-policy";
 
 interface Bindings {
@@ -24,7 +30,7 @@ const worker = {
       return Response.json({ bytes: cache.memory.bytes, count: cache.memory.count });
     const canonical = `https://store.acme.com${url.pathname}${url.search}`;
     const input = {
-      request: new Request(canonical, request),
+      ...inputOf(new Request(canonical, request)),
       path: url.pathname,
       query: url.search.slice(1),
       purges: NO_PURGES,

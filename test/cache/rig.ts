@@ -6,6 +6,7 @@ import {
   type Served,
   PurgeView,
   createCache,
+  inputOf,
 } from "../../src/cache/index.ts";
 import golden from "./golden/shipped.json";
 
@@ -84,11 +85,11 @@ export function rigOf(
   let behind: Promise<unknown>[] = [];
   const asked: Request[] = [];
   const purges: Purge[] = [];
-  const inputOf = (path: string, headers: HeadersInit, init: RequestInit) => {
+  const inputFor = (path: string, headers: HeadersInit, init: RequestInit) => {
     const [pathname = "/", query = ""] = path.split("?", 2);
     const request = new Request(`https://store.acme.com${path}`, { ...init, headers });
     const waitUntil = (promise: Promise<unknown>): void => void behind.push(promise);
-    return { request, path: pathname, query, purges: new PurgeView(purges), waitUntil };
+    return { ...inputOf(request), path: pathname, query, purges: new PurgeView(purges), waitUntil };
   };
   const fetchOrigin = async (request: Request): Promise<Response> => {
     asked.push(request);
@@ -100,9 +101,9 @@ export function rigOf(
     purges,
     published,
     origin: () => new Response("unset"),
-    get: async (path, headers = {}, init = {}) => cache.serve(inputOf(path, headers, init), fetchOrigin),
+    get: async (path, headers = {}, init = {}) => cache.serve(inputFor(path, headers, init), fetchOrigin),
     async page(path, headers = {}) {
-      const input = inputOf(path, headers, {});
+      const input = inputFor(path, headers, {});
       return cache.compose(await cache.serve(input, fetchOrigin), input, fetchOrigin);
     },
     async settle() {

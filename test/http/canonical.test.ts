@@ -97,6 +97,17 @@ describe("canonicalize", () => {
     );
   });
 
+  it("folds a path to the same whether it is written plainly or escaped", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom(..."/aZ._-~0".split("")), maxLength: 40 }), (path) => {
+        const escaped = path.replace(/[aZ]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
+        expect(canonicalize(`http://h/${path}`).foldedPath).toBe(
+          canonicalize(`http://h/${escaped}`).foldedPath,
+        );
+      }),
+    );
+  });
+
   it("takes time linear in the target (a catastrophic expression once stood here)", () => {
     const hostile = `http://h/${"a".repeat(16_000)}!`;
     expect(canonicalize(hostile).path).toHaveLength(16_002);
