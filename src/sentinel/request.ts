@@ -23,21 +23,32 @@ export function collectHead(request: InspectionRequest, tx: Transaction): void {
   for (const [name, text] of request.headers) {
     const lower = name.toLowerCase();
     const value = byteString(text);
-    tx.add("headers", lower, value);
+    tx.add(GRAMMATICAL.test(lower) ? "headers" : "headers.free", lower, value);
     tx.add("headers.names", "", lower);
     if (lower === "cookie") addCookies(tx, value);
   }
 }
 
+/** Headers that browsers and proxies write by a grammar of their own; all others carry whatever a client likes. */
+const GRAMMATICAL =
+  /^(?:accept(?:-charset|-encoding)?|(?:proxy-)?(?:authorization|connection)|cache-control|cdn-loop|cf-.*|content-.*|cookie|date|dnt|expect|host|if-.*|keep-alive|max-forwards|origin|pragma|priority|purpose|(?:request-)?range|referer|sec-.*|te|trailer|transfer-encoding|upgrade(?:-insecure-requests)?|user-agent)$/;
+
+/** Cookies as RFC 6265 divides them; old servers (RFC 2109) divide at commas as well. */
 function addCookies(tx: Transaction, line: string): void {
-  for (const part of line.split(/[;,] ?/)) {
+  for (const part of line.split(/; ?/)) {
     if (part === "") continue;
-    const equals = part.indexOf("=");
-    const name = (equals < 0 ? part : part.slice(0, equals)).trim();
-    const value = equals < 0 ? "" : part.slice(equals + 1);
-    tx.add("cookies.names", "", name);
-    tx.add("cookies", name, value);
+    addCookie(tx, part);
+    if (OLD_SEPARATOR.test(part)) for (const crumb of part.split(/, ?/)) addCookie(tx, crumb);
   }
+}
+
+const OLD_SEPARATOR = /, ?[\w.-]{1,64}=/;
+
+function addCookie(tx: Transaction, part: string): void {
+  const equals = part.indexOf("=");
+  const name = (equals < 0 ? part : part.slice(0, equals)).trim();
+  tx.add("cookies.names", "", name);
+  tx.add("cookies", name, equals < 0 ? "" : part.slice(equals + 1));
 }
 
 function checkHead({ target, headers }: InspectionRequest, limit: number): void {

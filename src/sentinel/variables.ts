@@ -22,6 +22,7 @@ export const COLLECTIONS = [
   "args.query.names",
   "args.body.names",
   "headers",
+  "headers.free",
   "headers.names",
   "cookies",
   "cookies.names",
@@ -48,6 +49,7 @@ const NAMED: ReadonlySet<Collection> = new Set([
   "args.query",
   "args.body",
   "headers",
+  "headers.free",
   "cookies",
   "files",
   "files.types",
@@ -62,6 +64,7 @@ export const VARIABLES: ReadonlyMap<string, Variable> = new Map<string, Variable
     { collections: [name], phase: phaseOf(name), named: NAMED.has(name) },
   ]),
   ["args", { collections: ["args.query", "args.body"], phase: 2, named: true }],
+  ["headers", { collections: ["headers", "headers.free"], phase: 1, named: true }],
   ["args.names", { collections: ["args.query.names", "args.body.names"], phase: 2, named: false }],
 ]);
 

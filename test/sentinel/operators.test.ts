@@ -43,6 +43,7 @@ const CASES: readonly Case[] = [
     yes: ["card 4111 1111 1111 1111.", "5555555555554444", "3782-822463-10005"],
     no: ["4111111111111112", "1234567890123452", "0004111111111111111100"],
   },
+  { name: "command", yes: ["x;c''at /etc/passwd"], no: ["rock'n'roll; cat"] },
   { name: "sqli", yes: ["1' or '1'='1"], no: ["o'brien"] },
   { name: "xss", yes: ["<svg onload=alert(1)>"], no: ["a < b"] },
   { name: "present", yes: ["", "a"], no: [] },

@@ -30,7 +30,7 @@ export function addBody({ headers, bytes, complete }: BodyInput, tx: Transaction
   const text = decodeCharset(bytes, type, tx);
   const declared = text === "" ? "none" : declaredKind(type.toLowerCase());
   const actual = declared === null ? sniff(text) : null;
-  const kind = declared ?? actual ?? "text";
+  const kind = declared ?? actual ?? (isBinary(text) ? "binary" : "text");
   tx.add("body.kind", "", kind);
   tx.add("body.size", "", String(bytes.length));
   if (!complete) tx.fault("truncated");
@@ -97,6 +97,15 @@ function sniff(text: string): BodyKind | null {
   if (looksLikeJson(text)) return "json";
   if (looksLikeXml(text)) return "xml";
   return /^[\w.%~[\]-]{1,200}=[^\s<>"{}]*$/.test(text) ? "form" : null;
+}
+
+const SNIFFED = 512;
+const CONTROL = /[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]/g;
+
+/** Whether a body of a kind that nobody knows is no text: a twentieth of its beginning are bytes that no text has. */
+function isBinary(text: string): boolean {
+  const head = text.slice(0, SNIFFED);
+  return (head.match(CONTROL)?.length ?? 0) * 20 > head.length;
 }
 
 /** The kind that the text plainly is though it was read as another; null where there is no doubt. */

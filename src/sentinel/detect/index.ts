@@ -1,3 +1,4 @@
 /** Detectors that read a value as its interpreter would. Pure, linear, never throw: null means nothing was found. */
+export { detectCommand } from "./command.ts";
 export { detectSqli } from "./sqli.ts";
 export { detectXss } from "./xss.ts";

@@ -8,6 +8,7 @@ const REPEATING: ReadonlySet<Collection> = new Set([
   "path",
   "filename",
   "headers",
+  "headers.free",
   "headers.names",
   "cookies.names",
   "args.query.names",

@@ -1,4 +1,4 @@
-import { detectSqli, detectXss } from "../detect/index.ts";
+import { detectCommand, detectSqli, detectXss } from "../detect/index.ts";
 import * as bit from "../engine/signature.ts";
 import type { PackageOperator, SentinelPackage } from "../package.ts";
 import { addresses } from "./addresses.ts";
@@ -70,6 +70,7 @@ export const OPERATORS: ReadonlyMap<string, OperatorKind> = new Map<string, Oper
   ["bad-percent", plain(bit.PERCENT, badPercent)],
   ["bad-utf8", plain(bit.HIGH, badUtf8)],
   ["card-number", plain(bit.DIGIT, cardNumber)],
+  ["command", plain(0, () => detector(8, detectCommand))],
   ["sqli", plain(0, () => detector(20, detectSqli))],
   ["xss", plain(0, () => detector(4, detectXss))],
   ["present", plain(0, () => ({ weight: 0, test: () => true, excerpt: (text) => text }))],

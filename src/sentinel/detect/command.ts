@@ -1,0 +1,109 @@
+/**
+ * Command injection by reading the text as a shell would (shell-words.ts). What expressions over the bytes cannot see
+ * is a command whose name or argument is torn: `c''at`, `/???/p?ss[w]d`, `a=c;b=at;$a$b x`. A word that has to be put together
+ * and then is a program, at the place of a command and with arguments of one, is no prose; `rock'n'roll cd` is.
+ */
+import { globbedFile, globbedName, nameKind, type NameKind, systemFile, WRAPPERS } from "./command-names.ts";
+import { type ShellCommand, shellCommands, type ShellWord } from "./shell-words.ts";
+
+/** One of these is in every torn command, or a separator before a plain one. */
+const WORTH_READING = /['"\\^$?*[]|[;|&`{<]/;
+
+/**
+ * The sign of command injection in a text, or null.
+ *
+ * @param value byte string (one char a byte), already decoded
+ * @returns for example `torn-name`
+ */
+export function detectCommand(value: string): string | null {
+  if (value.length < 4 || !WORTH_READING.test(value)) return null;
+  const text = value.includes("+") && !value.includes(" ") ? value.replaceAll("+", " ") : value;
+  for (const command of shellCommands(text)) {
+    const sign = judge(command);
+    if (sign !== null) return sign;
+  }
+  return null;
+}
+
+function judge({ opener, words: all }: ShellCommand): string | null {
+  if (all.some(isTornFile)) return "torn-file";
+  const words = upToComment(all);
+  const at = commandAt(words);
+  const word = words[at];
+  if (word === undefined) return null;
+  const rest = words.slice(at + 1);
+  const hidden = word.torn || opener === "{";
+  const name = programOf(word);
+  const kind = name === undefined ? undefined : nameKind(name);
+  if (name === undefined || kind === undefined) return null;
+  if (word.glob) return "wildcard-name";
+  if (hidden && isCommandLine(kind, opener, rest)) return "torn-name";
+  const separated = opener !== "^" && opener !== "\n";
+  if (separated && rest.some(kind === "word" ? isSystemRedirection : isSystemArgument))
+    return "separated-command";
+  return null;
+}
+
+function upToComment(words: readonly ShellWord[]): readonly ShellWord[] {
+  const comment = words.findIndex(({ text }) => text.startsWith("#"));
+  return comment < 0 ? words : words.slice(0, comment);
+}
+
+/** Behind the wrappers, their options and assignments. */
+function commandAt(words: readonly ShellWord[]): number {
+  let at = 0;
+  while (at < words.length - 1 && at < 4) {
+    const text = words[at]?.text ?? "";
+    if (!WRAPPERS.has(text) && !/^[a-z_]\w{0,20}=/.test(text) && !(at > 0 && text.startsWith("-"))) break;
+    at++;
+  }
+  return at;
+}
+
+function programOf({ text, glob }: ShellWord): string | undefined {
+  const plain = text.replace(/^[a-z_]\w{0,20}=/, "").replace(/\.exe$/, "");
+  if (glob)
+    return /[a-z]/.test(plain) && /[?*[]/.test(plain) && plain.length <= 32 && plain.includes("/")
+      ? globbedName(plain)
+      : undefined;
+  if (!plain.includes("/")) return plain;
+  return systemFile(plain) ? plain.slice(plain.lastIndexOf("/") + 1) : undefined;
+}
+
+function isTornFile({ text, torn, glob }: ShellWord): boolean {
+  if (!torn && !glob) return false;
+  const at = text.indexOf("/");
+  if (at < 0 || text.length - at > 48) return false;
+  const path = text.slice(at);
+  if (glob) return /[a-z].*[a-z]/.test(path) && globbedFile(path);
+  return systemFile(path);
+}
+
+/** A name with what belongs to it: nothing more, or arguments of a program; behind a separator few words of any kind. */
+function isCommandLine(kind: NameKind, opener: string, rest: readonly ShellWord[]): boolean {
+  const separated = opener !== "^" && opener !== "\n";
+  if (rest.some(isSystemArgument) || rest.some(isPlainArgument)) return true;
+  if (opener === "{") return false;
+  if (rest.length === 0) return kind !== "word" || separated;
+  return kind !== "word" && separated && rest.length < 3;
+}
+
+const SYSTEM_ARGUMENT =
+  /^(?:--?[a-z][\w-]{0,20}(?:=.*)?$|\/(?:etc|bin|usr|var|tmp|proc|dev|root|opt|home|sbin)\b|\.{1,2}\/|~\/|(?:https?|ftp):\/\/|\d{1,3}\.\d{1,3}\.\d{1,3}\.\d)/;
+
+function isSystemArgument({ text, torn, redirected }: ShellWord): boolean {
+  return (
+    SYSTEM_ARGUMENT.test(text) ||
+    (redirected && /^[&/\w]/.test(text) && text.length > 1) ||
+    (torn && text.startsWith("/"))
+  );
+}
+
+function isSystemRedirection(word: ShellWord): boolean {
+  return word.redirected && word.text.startsWith("/") && SYSTEM_ARGUMENT.test(word.text);
+}
+
+/** `x.txt`, `evil.example`, `5`, `/x`. */
+function isPlainArgument({ text }: ShellWord): boolean {
+  return /^[\w-]{1,40}\.[a-z]{2,9}$|^\d{1,4}$|^\/|^\*/.test(text);
+}
