@@ -19,7 +19,12 @@ describe("literals of an expression", () => {
   test.each([
     ["union\\s{1,9}select", ["select"]],
     ["(?:foo|barn)x", ["foox", "barnx"]],
-    ["a?bc", ["abc", "bc"]],
+    ["a?bc", ["bc"]],
+    ["(?:cat|id)[ \\t]\\w", ["cat ", "cat\t", "id ", "id\t"]],
+    ["ab(?:c.|d\\w)", ["abc", "abd"]],
+    ["(?:.c|\\wd)ef", ["cef", "def"]],
+    ["(?:php\\d?|sh)=x", ["php=x", "php0=x", ...[..."123456789"].map((digit) => `php${digit}=x`), "sh=x"]],
+    ["(?:bar|rebar|crowbars)\\w", ["bar"]],
     ["[ab]cd", ["acd", "bcd"]],
     ["ab{2}c", ["abbc"]],
     ["(?:ab)+", ["ab"]],

@@ -94,9 +94,16 @@ function declaredKind(type: string): BodyKind | null {
 
 /** Bodies of no declared kind, or of text/plain as beacons send them. */
 function sniff(text: string): BodyKind | null {
+  return sniffMarkup(text) ?? (looksLikeForm(text) ? "form" : null);
+}
+
+function sniffMarkup(text: string): BodyKind | null {
   if (looksLikeJson(text)) return "json";
-  if (looksLikeXml(text)) return "xml";
-  return /^[\w.%~[\]-]{1,200}=[^\s<>"{}]*$/.test(text) ? "form" : null;
+  return looksLikeXml(text) ? "xml" : null;
+}
+
+function looksLikeForm(text: string): boolean {
+  return /^[\w.%~[\]-]{1,200}=[^\s<>"{}]*$/.test(text);
 }
 
 const SNIFFED = 512;
@@ -111,10 +118,9 @@ function isBinary(text: string): boolean {
 /** The kind that the text plainly is though it was read as another; null where there is no doubt. */
 function mislabelled(kind: BodyKind, text: string): BodyKind | null {
   if (kind === "none" || kind === "text" || kind === "graphql" || kind === "multipart") return null;
-  const actual = sniff(text);
-  if (actual === null || actual === kind) return null;
   // JSON and XML in a form's first name are seen as a parameter; a form in place of JSON is what frameworks with body guessing accept.
-  return actual;
+  const actual = kind === "form" ? sniffMarkup(text) : sniff(text);
+  return actual === kind ? null : actual;
 }
 
 /** Text as one char a byte; UTF-16 becomes UTF-8 first, since origins that honour the charset do that. */

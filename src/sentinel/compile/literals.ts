@@ -4,25 +4,34 @@ import type { AST } from "@eslint-community/regexpp";
  * The literals of an expression: a set of strings of which every text that
  * matches contains at least one, ignoring ASCII case; the longer they are, the
  * rarer the expression runs. Found by walking the tree with the set of strings
- * that a part matches exactly (while that set is small) and the best set it requires.
+ * that a part matches exactly (while that set is small), those it begins and
+ * ends with, and the best set it requires.
  */
 export interface Requirement {
   /** All strings the part matches, lower case; null: too many. */
   readonly exact: readonly string[] | null;
+  /** A match begins with one of these, and ends with one of those; the empty string where nothing is known. */
+  readonly prefix: readonly string[];
+  readonly suffix: readonly string[];
   /** Of these, each match contains one; null: nothing known. */
   readonly need: readonly string[] | null;
 }
 
-const MAX_EXACT = 64;
-const MAX_NEED = 300;
+const MAX_EXACT = 1_024;
+const MAX_NEED = 1_024;
 const MAX_CLASS = 6;
-const UNKNOWN: Requirement = { exact: null, need: null };
-const EMPTY: Requirement = { exact: [""], need: null };
+const ANY: readonly string[] = [""];
+const UNKNOWN: Requirement = { exact: null, prefix: ANY, suffix: ANY, need: null };
+const EMPTY: Requirement = exactly(ANY);
+
+function exactly(set: readonly string[]): Requirement {
+  return { exact: set, prefix: set, suffix: set, need: null };
+}
 
 /** Null where an expression can match without any literal. */
 export function requiredLiterals(pattern: AST.Pattern, ignoreCase: boolean): readonly string[] | null {
-  const { exact, need } = alternatives(pattern.alternatives, ignoreCase);
-  return best([exact, need]);
+  const { exact, prefix, suffix, need } = alternatives(pattern.alternatives, ignoreCase);
+  return best([exact, prefix, suffix, need]);
 }
 
 function alternatives(list: readonly AST.Alternative[], fold: boolean): Requirement {
@@ -32,31 +41,50 @@ function alternatives(list: readonly AST.Alternative[], fold: boolean): Requirem
   const exact = parts.every((part) => part.exact !== null)
     ? unique(parts.flatMap((part) => part.exact ?? []))
     : null;
-  const needs = parts.map((part) => best([part.exact, part.need]));
+  const needs = parts.map((part) => best([part.exact, part.prefix, part.suffix, part.need]));
   const need = needs.every((set) => set !== null) ? unique(needs.flatMap((set) => set ?? [])) : null;
   return {
     exact: exact !== null && exact.length <= MAX_EXACT ? exact : null,
+    prefix: bounded(unique(parts.flatMap(({ prefix }) => prefix))),
+    suffix: bounded(unique(parts.flatMap(({ suffix }) => suffix))),
     need: need !== null && need.length <= MAX_NEED ? need : null,
   };
 }
 
+function bounded(set: readonly string[]): readonly string[] {
+  return set.length <= MAX_EXACT ? set : ANY;
+}
+
+/** Every string of one set before every string of the other; null: too many. */
+function product(heads: readonly string[], tails: readonly string[]): readonly string[] | null {
+  if (heads.length * tails.length > MAX_EXACT) return null;
+  return unique(heads.flatMap((head) => tails.map((tail) => head + tail)));
+}
+
+/** First characters are prefixes as well, and fewer. */
+function beginnings(set: readonly string[]): readonly string[] {
+  return unique(set.map((text) => text.slice(0, 1)));
+}
+
 function sequence(elements: readonly AST.Element[], fold: boolean): Requirement {
-  let run: readonly string[] = [""];
-  let whole = true;
+  /** What the text read so far ends with. */
+  let run = ANY;
+  let prefix: readonly string[] | null = null;
   const candidates: (readonly string[] | null)[] = [];
   for (const element of elements) {
-    const { exact, need } = requirement(element, fold);
-    const product = exact === null ? null : unique(run.flatMap((head) => exact.map((tail) => head + tail)));
-    if (product !== null && product.length <= MAX_EXACT) {
-      run = product;
+    const next = requirement(element, fold);
+    const joined = next.exact === null ? null : product(run, next.exact);
+    if (joined !== null) {
+      run = joined;
       continue;
     }
-    candidates.push(run, need);
-    whole = false;
-    run = exact ?? [""];
+    const reaching = product(run, next.prefix) ?? product(run, beginnings(next.prefix)) ?? run;
+    prefix ??= reaching;
+    candidates.push(run, reaching, next.need);
+    run = next.suffix;
   }
   candidates.push(run);
-  return { exact: whole ? run : null, need: best(candidates) };
+  return { exact: prefix === null ? run : null, prefix: prefix ?? run, suffix: run, need: best(candidates) };
 }
 
 function requirement(element: AST.Element, fold: boolean): Requirement {
@@ -80,7 +108,7 @@ function requirement(element: AST.Element, fold: boolean): Requirement {
 /** Beyond ASCII the engine folds case in ways the automaton does not. */
 function character(code: number, fold: boolean): Requirement {
   if (code > 0xff || (fold && code > 0x7f)) return UNKNOWN;
-  return { exact: [String.fromCharCode(code).toLowerCase()], need: null };
+  return exactly([String.fromCharCode(code).toLowerCase()]);
 }
 
 function characterClass(node: AST.CharacterClass, fold: boolean): Requirement {
@@ -97,39 +125,62 @@ function characterClass(node: AST.CharacterClass, fold: boolean): Requirement {
       chars.add(one[0] ?? "");
     }
   }
-  return chars.size > 0 && chars.size <= MAX_CLASS ? { exact: [...chars], need: null } : UNKNOWN;
+  return chars.size > 0 && chars.size <= MAX_CLASS ? exactly([...chars]) : UNKNOWN;
 }
+
+/** `php\d?`: digits are many, but here they end nothing. */
+const MAYBE_DIGIT = exactly(["", ..."0123456789"]);
 
 function quantifier({ min, max, element }: AST.Quantifier, fold: boolean): Requirement {
+  if (
+    min === 0 &&
+    max === 1 &&
+    element.type === "CharacterSet" &&
+    element.kind === "digit" &&
+    !element.negate
+  )
+    return MAYBE_DIGIT;
   const inner = requirement(element, fold);
-  if (min === 0)
-    return max === 1 && inner.exact !== null ? { exact: unique(["", ...inner.exact]), need: null } : UNKNOWN;
+  if (min === 0) return max === 1 && inner.exact !== null ? exactly(unique(["", ...inner.exact])) : UNKNOWN;
   if (min === 1 && max === 1) return inner;
   const need = best([inner.exact, inner.need]);
-  if (min !== max || inner.exact === null || inner.exact.length ** min > MAX_EXACT || min > 8)
-    return { exact: null, need };
-  let exact: readonly string[] = [""];
-  for (let turn = 0; turn < min; turn++)
-    exact = exact.flatMap((head) => (inner.exact ?? []).map((tail) => head + tail));
-  return { exact, need: null };
+  let { exact } = inner;
+  for (let turn = 1; turn < min && exact !== null; turn++) exact = product(exact, inner.exact ?? ANY);
+  if (exact === null) return { ...inner, exact: null, need };
+  return min === max ? exactly(exact) : { exact: null, prefix: exact, suffix: exact, need };
 }
 
-/** The set that is least likely to occur by chance. */
+/** What one more literal costs in memory and start-up, as a chance. */
+const PRICE = 1e-5;
+
+/** The set that is least likely to occur by chance, unless it is much larger. */
 function best(candidates: readonly (readonly string[] | null)[]): readonly string[] | null {
   let chosen: readonly string[] | null = null;
-  for (const candidate of candidates) {
-    if (candidate === null || candidate.length === 0 || candidate.includes("")) continue;
+  for (const all of candidates) {
+    if (all === null || all.length === 0 || all.includes("")) continue;
+    const candidate = shortest(all);
     if (chosen === null || chance(candidate) < chance(chosen)) chosen = candidate;
   }
   return chosen;
 }
 
+/** Without those that contain another of the set: where they occur, so does that one. */
+function shortest(set: readonly string[]): readonly string[] {
+  const kept: string[] = [];
+  for (const text of set.toSorted((a, b) => a.length - b.length))
+    if (!kept.some((other) => text.includes(other))) kept.push(text);
+  return kept;
+}
+
 /** Rough chance that a place in an innocent text begins one of the strings. */
 function chance(set: readonly string[]): number {
-  return set.reduce(
-    (sum, text) => sum + text.split("").reduce((product, char) => product * frequency(char), 1),
-    0,
-  );
+  return set.reduce((sum, text) => sum + PRICE + occurs(text), 0);
+}
+
+function occurs(text: string): number {
+  let chance = 1;
+  for (const char of text) chance *= frequency(char);
+  return chance;
 }
 
 /** Letters of English in the order of their frequency, then what else is common in requests. */

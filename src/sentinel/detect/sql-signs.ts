@@ -2,122 +2,154 @@
  * The grammar of SQL injection: expressions over token kinds (sql-tokens.ts), by the place where they hold.
  * Each says what cannot be prose; repetitions are bounded, so each is linear in the number of tokens.
  */
+import { codesOf, type Needs, needs } from "./sql-kinds.ts";
 
 export interface Sign {
   readonly name: string;
-  /** Kinds without which the expression cannot match: cheaper to look for than to try. */
-  readonly needs?: string;
   readonly expression: RegExp;
+}
+
+/** A sign that may begin at any token. */
+export interface FreeSign extends Sign {
+  /** Kinds without which the expression cannot match: cheaper to look for than to try. */
+  readonly needs: Needs;
 }
 
 const operand = "[nswvVdm01fchz#]";
 const literal = "[ns#1V]";
 
 /** Signs that hold wherever they are met. */
-export const ANYWHERE: readonly Sign[] = [
+export const ANYWHERE: readonly FreeSign[] = [
   {
     name: "union-select",
-    needs: "US",
+    needs: needs("US"),
     expression:
       /U\+?[AY]{0,2}[+(]{0,9}[AY]{0,2}S[AY]{0,2}[(+]{0,9}(?:[nsqQvV0#fhzcC1m(S]|w[,k;F+]|wwF|\+[F,])/,
   },
-  { name: "union-all-select", needs: "UAS", expression: /UAY?\({0,3}Y?Sw?/ },
-  { name: "executable-comment", needs: "Y", expression: /Y[USAFWOIn&jw~=,(]/ },
+  { name: "union-all-select", needs: needs("UAS"), expression: /UAY?\({0,3}Y?Sw?/ },
+  { name: "executable-comment", needs: needs("Y"), expression: /Y[USAFWOIn&jw~=,(]/ },
   {
     name: "literal-comparison",
-    needs: "=",
+    needs: needs("=", "&|WH"),
     expression: /[&|WH][!+(]{0,9}(?:n|#)(?:\+n)?\){0,3}=[!+(]{0,9}[nsqvfhc#(]/,
   },
   {
     name: "literal-comparison",
-    needs: "s=",
+    needs: needs("=s", "&|WH"),
     expression: /[&|WH][!+(]{0,9}[s](?:[|+]s)?\){0,3}=[!+(]{0,9}[nsqQfhc#(]/,
   },
   {
     name: "literal-comparison",
-    needs: "",
+    needs: needs("", "~jb", "&|WH"),
     expression: /[&|WH][!+(]{0,9}[sn#](?:\){0,3}[!]?[~]\(?[sqQ#fc]|!?j\((?:[sn#]|S[^w])|bn&n)/,
   },
-  { name: "literal-comparison", needs: "n~", expression: /[&|WH][!+(]{0,9}n\){0,3}!?~[(+]{0,3}n/ },
-  { name: "self-comparison", needs: "=d", expression: /[&|WH][!+(]{0,9}w\){0,3}=[(]{0,3}d(?:[)&|k;]|$)/ },
+  {
+    name: "literal-comparison",
+    needs: needs("~n", "&|WH"),
+    expression: /[&|WH][!+(]{0,9}n\){0,3}!?~[(+]{0,3}n/,
+  },
+  {
+    name: "self-comparison",
+    needs: needs("=d", "&|WH"),
+    expression: /[&|WH][!+(]{0,9}w\){0,3}=[(]{0,3}d(?:[)&|k;]|$)/,
+  },
   {
     name: "comparison-then-comment",
-    needs: "=k",
+    needs: needs("=k", "&|WH"),
     expression: /[&|WH][!+(]{0,9}[wvVn1]=[+(]{0,3}[nswd1]\){0,9};?k/,
   },
-  { name: "truth-then-comment", needs: "1k", expression: /(?:^|[^wnsd])[&|][!+(]{0,9}1\){0,9};?k/ },
+  {
+    name: "truth-then-comment",
+    needs: needs("1k", "&|"),
+    expression: /(?:^|[^wnsd])[&|][!+(]{0,9}1\){0,9};?k/,
+  },
   {
     name: "call-comparison",
-    needs: "(",
+    needs: needs("", "fc", "(", "&|WH"),
     expression: /[&|WH][!+(]{0,9}[fc]\((?:[sqV#(fcS]|n[,+=]|v,|w,[nsw#]|S|w?\)=|n?\)(?:[=~]|\){0,9}k))/,
   },
   {
     name: "null-comparison",
-    needs: "0i",
+    needs: needs("0i", "&|WH"),
     expression: /[&|WH][!+(]{0,9}(?:[fc]\([^()]{0,6}\)|\(S[^()]{0,30}\)|[n#s0])i!?0/,
   },
   {
     name: "delay-call",
-    needs: "z(",
+    needs: needs("z("),
     expression:
       /(?:(?:^|[^w])&|[|+=,(SWJ;T!~])z\((?:n|#|\(|f)[^)]{0,12}\){1,9}(?:[k=&|+~;,)wa]|$)|z\((?:n|f\(\))\){1,9}(?:k|[=&|+~][^w]|;k)/,
   },
-  { name: "call-of-comparison", needs: "f(", expression: /f\([!+(]{0,5}[ns#]\){0,3}[=~]\(?[ns#]\){0,3}[,)]/ },
-  { name: "hot-call", needs: "h", expression: /h(?!\(w\))/ },
-  { name: "server-variable", needs: "V", expression: /[&|]V|V(?:[,)+|=kF;]|$)(?<!^V)/ },
+  {
+    name: "call-of-comparison",
+    needs: needs("f("),
+    expression: /f\([!+(]{0,5}[ns#]\){0,3}[=~]\(?[ns#]\){0,3}[,)]/,
+  },
+  { name: "hot-call", needs: needs("h"), expression: /h(?!\(w\))/ },
+  { name: "server-variable", needs: needs("V"), expression: /[&|]V|V(?:[,)+|=kF;]|$)(?<!^V)/ },
   {
     name: "subselect",
-    needs: "(S",
+    needs: needs("S("),
     expression:
       /\(Y?S[AY]{0,2}(?:[(]{0,9}[fhzcC]|[(]{0,9}\+F|v=|[V#(]|[ns0](?:[,FUO+|]|\)[^w])|w[,w]?(?:\([^)]{0,9}\))?F[mM(])/,
   },
   {
     name: "subselect",
-    needs: "(S",
+    needs: needs("S("),
     expression: /[=&|+,!~jx(][AY]?\(Y?S[AY]{0,2}(?:[wv][,w]{0,5}F|[ns0#]\)|m)/,
   },
-  { name: "case-when", needs: "CNT", expression: /CN[^T]{0,20}[=~(][^T]{0,20}T/ },
-  { name: "case-when", needs: "CNT", expression: /Cw?[nw=()]{0,9}N[ns#][^T]{0,6}T/ },
+  { name: "case-when", needs: needs("CNT"), expression: /CN[^T]{0,20}[=~(][^T]{0,20}T/ },
+  { name: "case-when", needs: needs("CNT"), expression: /Cw?[nw=()]{0,9}N[ns#][^T]{0,6}T/ },
   {
     name: "select-from",
-    needs: "SF",
+    needs: needs("SF"),
     expression: /S[AY]{0,2}(?:\+F(?:[mM]|w(?:$|[^wQ]|w?[W,]))|[wfc(),.n+Vsz#|d=]{1,40}F[mM])/,
   },
   {
     name: "select-where",
-    needs: "SFW",
+    needs: needs("SFW"),
     expression: /S[AY]{0,2}[wfc(),.n+V]{1,40}Fwa?w?W[!(]{0,5}[wnsf](?:\(\w?\))?[=~][^w]/,
   },
   {
     name: "select-function",
-    needs: "S",
+    needs: needs("S"),
     expression:
       /(?:^|[;k&(n])\(?S[AY]{0,2}(?:f\(\)|0[,k;F]|s\||n,n,|[fczh]\((?:[^)w]|w[,)])[^;]{0,60}(?:F|;|$)|V|v=)/,
   },
   {
     name: "stacked-select",
-    needs: ";S",
+    needs: needs("S;"),
     expression: /;\(?S[AY]{0,2}(?:\+[F,]|[fhzcV(]|[ns0#](?:[,FU;k]|$)|w[,]?w?F[wm](?:[W;kO,]|$)|C)/,
   },
-  { name: "stacked-schema-change", needs: ";po", expression: /;po[!]?x?w(?:[;k(),]|$|w?$)/ },
-  { name: "schema-change", needs: "p", expression: /(?:^|[n);k&])po(?:w?!?x?)(?:w[;k]|[mM])|^pow\(ww/ },
-  { name: "insert", needs: "rI", expression: /rI(?:m|M|w)(?:\([w,]{1,40}\))?R\(|rI[mM]/ },
+  { name: "stacked-schema-change", needs: needs("po;"), expression: /;po[!]?x?w(?:[;k(),]|$|w?$)/ },
+  {
+    name: "schema-change",
+    needs: needs("po"),
+    expression: /(?:^|[n);k&])po(?:w?!?x?)(?:w[;k]|[mM])|^pow\(ww/,
+  },
+  { name: "insert", needs: needs("rI"), expression: /rI(?:m|M|w)(?:\([w,]{1,40}\))?R\(|rI[mM]/ },
   {
     name: "update-set",
-    needs: "ut",
+    needs: needs("ut"),
     expression: /^uMtw=[ns1]$|u[wmM]t[w,=nsfc()+]{1,30}(?:W[!(]{0,3}[wn][=~]|k|;)/,
   },
-  { name: "delete-from", needs: "eF", expression: /eF(?:w(?:W[!(]{0,5}[wnsf][=~ij(]|;?k)|[mM])/ },
-  { name: "execute", needs: "X", expression: /X(?:h|m|\(s[+|)]|s[|+])/ },
-  { name: "declare", needs: "yv", expression: /yv(?:w|f|c)(?:\(n\))?[;tS=]/ },
-  { name: "wait", needs: "g", expression: /g[wfz][sqQ(v]/ },
-  { name: "shutdown", needs: ";$", expression: /;\$(?:w?[;k]|w?$)/ },
-  { name: "into-file", needs: "IK", expression: /IK[sqQ(#]/ },
-  { name: "character-codes", needs: "c(n", expression: /c\(n(?:,n){0,40}\)[+|,&]{1,2}c\(n/ },
-  { name: "hexadecimal-text", needs: "#", expression: /[fc]\(#|[S,]#,(?:[wfn#]|$)|IK#/ },
-  { name: "procedure-analyse", needs: "o(", expression: /ow\((?:\)|n|h|f)[^;]{0,20}k$/ },
-  { name: "system-table", needs: "m", expression: /F\({0,3}m[W,)wakO]?.*[(=]|[SF][^;]{0,40}m[W,)k]/ },
+  { name: "delete-from", needs: needs("eF"), expression: /eF(?:w(?:W[!(]{0,5}[wnsf][=~ij(]|;?k)|[mM])/ },
+  { name: "execute", needs: needs("X"), expression: /X(?:h|m|\(s[+|)]|s[|+])/ },
+  { name: "declare", needs: needs("yv"), expression: /yv(?:w|f|c)(?:\(n\))?[;tS=]/ },
+  { name: "wait", needs: needs("g"), expression: /g[wfz][sqQ(v]/ },
+  { name: "shutdown", needs: needs("$;"), expression: /;\$(?:w?[;k]|w?$)/ },
+  { name: "into-file", needs: needs("IK"), expression: /IK[sqQ(#]/ },
+  { name: "character-codes", needs: needs("c(n", "+|,&"), expression: /c\(n(?:,n){0,40}\)[+|,&]{1,2}c\(n/ },
+  { name: "hexadecimal-text", needs: needs("#"), expression: /[fc]\(#|[S,]#,(?:[wfn#]|$)|IK#/ },
+  { name: "procedure-analyse", needs: needs("o(k"), expression: /ow\((?:\)|n|h|f)[^;]{0,20}k$/ },
+  {
+    name: "system-table",
+    needs: needs("m", "FS"),
+    expression: /F\({0,3}m[W,)wakO]?.*[(=]|[SF][^;]{0,40}m[W,)k]/,
+  },
 ];
+
+/** What a sign of `AFTER_NUMBER` begins with, closing brackets aside. */
+export const HEADS_AFTER_NUMBER = codesOf("UOGI|+,&;HL~o");
 
 /** Signs at the place where the text leaves the number or the brackets it was written into. */
 export const AFTER_NUMBER: readonly Sign[] = [
@@ -134,6 +166,9 @@ export const AFTER_NUMBER: readonly Sign[] = [
   { name: "match", expression: /^\){0,9}~(?:\(?[Sfcs#]|n$)/ },
   { name: "procedure", expression: /^o[whf]\(/ },
 ];
+
+/** What a sign of `AFTER_QUOTE` or `AFTER_SHORT_QUOTE` begins with, closing brackets aside. */
+export const HEADS_AFTER_QUOTE = codesOf("&|;kUYOGHLaWgI+=,~!bj^");
 
 /** Signs right behind the quote that was broken out of. */
 export const AFTER_QUOTE: readonly Sign[] = [

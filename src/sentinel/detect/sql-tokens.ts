@@ -11,6 +11,7 @@
  * `=` comparison, `|` the operator ||, `+` any other operator, `k` comment that ends the text (or nearly),
  * `l` comment with text behind it, `Y` comment that MySQL executes, `.` anything else.
  */
+import type { Kinds } from "./sql-kinds.ts";
 import { mayMean, SERVER_VARIABLES, wordKind } from "./sql-words.ts";
 
 const Class = { other: 0, space: 1, digit: 2, letter: 3 } as const;
@@ -24,21 +25,70 @@ for (let code = 0; code < 256; code += 1) {
     CLASS[code] = Class.letter;
 }
 
+const WORD = 0x77;
 /** An open string of up to this many characters may be all an attacker writes: `' or '1`. */
 const SHORT = 2;
 /** A comment with no more than this behind it closes the text. */
 const COMMENT_REST = 8;
 
-/** Tokens of `text` from `start`, one character each; `execComment` is seen as kind `Y`. */
-export function sqlTokens(text: string, start: number): string {
-  return new Reader(text, start).read();
+/**
+ * Reads `text` from `start`. The tokens are one object that the next reading
+ * fills anew: nearly all texts are told innocent by their kinds alone, without
+ * a string of tokens ever being made.
+ */
+export function readSql(text: string, start: number): SqlTokens {
+  tokens.clear(text.length - start);
+  new Reader(text, start, tokens).read();
+  return tokens;
 }
+
+/** Tokens of one text, by their kinds' character codes. */
+export class SqlTokens implements Kinds {
+  length = 0;
+  signs = 0;
+  upper = 0;
+  lower = 0;
+  private codes = new Uint8Array(256);
+
+  /** Makes room for the tokens of so many bytes. */
+  clear(bytes: number): void {
+    this.length = 0;
+    this.signs = 0;
+    this.upper = 0;
+    this.lower = 0;
+    if (bytes > this.codes.length || this.codes.length > KEPT_ROOM)
+      this.codes = new Uint8Array(Math.max(bytes, 256));
+  }
+
+  add(code: number): void {
+    this.codes[this.length++] = code;
+    const bit = 1 << (code & 31);
+    if (code < 0x40) this.signs |= bit;
+    else if (code < 0x60) this.upper |= bit;
+    else this.lower |= bit;
+  }
+
+  /** The code of a token; 0 behind the last one. */
+  at(index: number): number {
+    return index < this.length ? (this.codes[index] ?? 0) : 0;
+  }
+
+  /** All tokens from one on, one character each. */
+  text(from: number): string {
+    return ascii.decode(this.codes.subarray(from, this.length));
+  }
+}
+
+const ascii = new TextDecoder();
+/** Room for a text of usual length is kept. */
+const KEPT_ROOM = 4_096;
+const tokens = new SqlTokens();
 
 class Reader {
   private readonly text: string;
   private readonly end: number;
+  private readonly out: SqlTokens;
   private at: number;
-  private out = "";
   /** Where the last word stands, to find `x=x`; -1 where the last word was a keyword. */
   private left = -1;
   private leftEnd = -1;
@@ -46,13 +96,14 @@ class Reader {
   private run = 0;
   private compared = false;
 
-  constructor(text: string, start: number) {
+  constructor(text: string, start: number, out: SqlTokens) {
     this.text = text;
     this.end = text.length;
+    this.out = out;
     this.at = start;
   }
 
-  read(): string {
+  read(): void {
     while (this.at < this.end) {
       const code = this.text.charCodeAt(this.at);
       const kind = CLASS[code & 0xff];
@@ -62,7 +113,6 @@ class Reader {
       else if (kind === Class.digit) this.number();
       else this.sign(code);
     }
-    return this.out;
   }
 
   private code(offset: number): number {
@@ -71,7 +121,7 @@ class Reader {
   }
 
   private push(kind: string, length: number): void {
-    this.out += kind;
+    this.out.add(kind.charCodeAt(0));
     this.run = 0;
     this.at += length;
     if (kind !== "=") this.compared = false;
@@ -130,7 +180,7 @@ class Reader {
   /** Words in a row say no more than four of them. */
   private pushWord(end: number): void {
     this.run += 1;
-    if (this.run <= 4) this.out += "w";
+    if (this.run <= 4) this.out.add(WORD);
     this.at = end;
     this.compared = false;
   }

@@ -11,21 +11,30 @@
  * run over kinds, not over bytes. The idea of judging token kinds comes from N. Galbreath's talk on libinjection
  * (Black Hat 2012); the grammar here is another one: signs with positions instead of a list of fingerprints.
  */
-import { AFTER_NUMBER, AFTER_QUOTE, AFTER_SHORT_QUOTE, ANYWHERE, type Sign } from "./sql-signs.ts";
-import { sqlTokens } from "./sql-tokens.ts";
+import { codeOf, codesOf, meets, overlap, tellingOf } from "./sql-kinds.ts";
+import {
+  AFTER_NUMBER,
+  AFTER_QUOTE,
+  AFTER_SHORT_QUOTE,
+  ANYWHERE,
+  HEADS_AFTER_NUMBER,
+  HEADS_AFTER_QUOTE,
+  type Sign,
+} from "./sql-signs.ts";
+import { readSql, type SqlTokens } from "./sql-tokens.ts";
 
 /** One of these is in every injection; texts without any are not tokenised at all. */
 const WORTH_READING =
   /['"=<>;@`#|*(]|--|&&|\b(?:union|select|order|group|having|waitfor|or|and|drop|exec|execute|truncate|grant|create|update|declare|call|into|procedure|delete|insert|alter|rlike|like|limit)\b/i;
 
-/** Trying an expression on fewer tokens costs no more than looking for what it needs. */
-const SHORT = 48;
+/** Most texts hold no kind of these, and no sign. */
+const TELLING = tellingOf(ANYWHERE.map(({ needs }) => needs));
 
-/** A kind of token without which none of the signs that hold anywhere can. */
-const TELLING = /[UY&|WHhzfCVSpreuXyg$Ic#om]/;
-
-/** A number, and brackets that close what was opened around it. */
-const NUMBER_HEAD = /^(?:\+{0,2}[n#01v]|\)|\+w?\)|w\)|s\))/;
+const PLUS = codeOf("+");
+const CLOSING = codeOf(")");
+const WORD = codeOf("w");
+const STRING = codeOf("s");
+const NUMBERS = codesOf("n#01v");
 
 /**
  * The sign of SQL injection in a text, or null.
@@ -48,37 +57,66 @@ function undisguised(value: string): string {
 }
 
 function judge(value: string): string | null {
-  const plain = sqlTokens(value, 0);
+  const plain = readSql(value, 0);
   const found = anywhere(plain);
   if (found !== null) return `plain:${found}`;
-  if (NUMBER_HEAD.test(plain)) {
-    const sign = first(AFTER_NUMBER, plain.replace(NUMBER_HEAD, ""));
-    if (sign !== null) return `number:${sign}`;
-  }
+  const sign = afterNumber(plain);
+  if (sign !== null) return `number:${sign}`;
   return broken(value, "'", "single-quote") ?? broken(value, '"', "double-quote");
+}
+
+/** The text goes on behind a number, or behind what closes the brackets that it was written into. */
+function afterNumber(tokens: SqlTokens): string | null {
+  const head = numberHead(tokens);
+  if (head === 0 || !begins(tokens, head, HEADS_AFTER_NUMBER)) return null;
+  return first(AFTER_NUMBER, tokens.text(head));
+}
+
+/** How many tokens make up the number, or what stands for it before a closing bracket; 0: none. */
+function numberHead(tokens: SqlTokens): number {
+  let signs = 0;
+  while (signs < 2 && tokens.at(signs) === PLUS) signs++;
+  if (NUMBERS.has(tokens.at(signs))) return signs + 1;
+  if (tokens.at(0) === CLOSING) return 1;
+  const operand = tokens.at(0) === PLUS ? 1 : 0;
+  if (operand === 1 && tokens.at(1) === CLOSING) return 2;
+  const kind = tokens.at(operand);
+  const named = kind === WORD || (kind === STRING && operand === 0);
+  return named && tokens.at(operand + 1) === CLOSING ? operand + 2 : 0;
+}
+
+/** Whether the token at `from`, closing brackets aside, is one of `heads`. */
+function begins(tokens: SqlTokens, from: number, heads: ReadonlySet<number>): boolean {
+  let at = from;
+  while (tokens.at(at) === CLOSING) at++;
+  return heads.has(tokens.at(at));
 }
 
 function broken(value: string, quote: string, context: string): string | null {
   const at = value.indexOf(quote);
   if (at < 0 || at === value.length - 1) return null;
-  const tokens = sqlTokens(value, at + 1);
-  const short = at <= 12 && !/\s/.test(value.slice(0, at)) ? first(AFTER_SHORT_QUOTE, tokens) : null;
-  const sign = short ?? first(AFTER_QUOTE, tokens) ?? anywhere(tokens);
+  const tokens = readSql(value, at + 1);
+  const sign = behindQuote(value, at, tokens) ?? anywhere(tokens);
   return sign === null ? null : `${context}:${sign}`;
 }
 
-function anywhere(tokens: string): string | null {
-  return TELLING.test(tokens) ? first(ANYWHERE, tokens) : null;
+function behindQuote(value: string, at: number, tokens: SqlTokens): string | null {
+  if (!begins(tokens, 0, HEADS_AFTER_QUOTE)) return null;
+  const text = tokens.text(0);
+  const short = at <= 12 && !/\s/.test(value.slice(0, at)) ? first(AFTER_SHORT_QUOTE, text) : null;
+  return short ?? first(AFTER_QUOTE, text);
 }
 
-function first(signs: readonly Sign[], tokens: string): string | null {
-  for (const { name, needs, expression } of signs)
-    if ((tokens.length < SHORT || needs === undefined || hasAll(tokens, needs)) && expression.test(tokens))
-      return name;
+function anywhere(tokens: SqlTokens): string | null {
+  if (!overlap(tokens, TELLING)) return null;
+  let text: string | null = null;
+  for (const { name, needs, expression } of ANYWHERE) {
+    if (!meets(tokens, needs)) continue;
+    if (expression.test((text ??= tokens.text(0)))) return name;
+  }
   return null;
 }
 
-function hasAll(tokens: string, kinds: string): boolean {
-  for (const kind of kinds) if (!tokens.includes(kind)) return false;
-  return true;
+function first(signs: readonly Sign[], tokens: string): string | null {
+  return signs.find(({ expression }) => expression.test(tokens))?.name ?? null;
 }

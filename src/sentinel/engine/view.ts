@@ -20,7 +20,7 @@ const NO_PLACES: readonly number[] = [];
 export class View {
   readonly text: string;
   readonly scan: Scan;
-  private readonly derived: (View | undefined)[] = [];
+  private derived: (View | undefined)[] | null = null;
   private byLiteral: Map<number, number[]> | null = null;
 
   constructor(text: string, scan: Scan) {
@@ -47,6 +47,7 @@ export class View {
 
   at(node: number, chains: readonly ChainNode[], scanner: Scanner): View {
     if (node === 0) return this;
+    this.derived ??= [];
     return (this.derived[node] ??= this.derive(node, chains, scanner));
   }
 
