@@ -129,7 +129,7 @@ function characterClass(node: AST.CharacterClass, fold: boolean): Requirement {
 }
 
 /** `php\d?`: digits are many, but here they end nothing. */
-const MAYBE_DIGIT = exactly(["", ..."0123456789"]);
+const MAYBE_DIGIT = exactly(["", ..."0123456789".split("")]);
 
 function quantifier({ min, max, element }: AST.Quantifier, fold: boolean): Requirement {
   if (
@@ -178,9 +178,9 @@ function chance(set: readonly string[]): number {
 }
 
 function occurs(text: string): number {
-  let chance = 1;
-  for (const char of text) chance *= frequency(char);
-  return chance;
+  let likelihood = 1;
+  for (const char of text) likelihood *= frequency(char);
+  return likelihood;
 }
 
 /** Letters of English in the order of their frequency, then what else is common in requests. */

@@ -60,5 +60,5 @@ export function codeOf(kind: string): number {
 }
 
 export function codesOf(kinds: string): ReadonlySet<number> {
-  return new Set([...kinds].map(codeOf));
+  return new Set(kinds.split("").map(codeOf));
 }
