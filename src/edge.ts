@@ -55,7 +55,7 @@ async function walk(request: Request, life: Life, parts: EdgeParts, waitUntil: W
   const gated = await gate(request, life, snapshot, parts, waitUntil);
   if (gated.kind !== "bypass" && gated.response !== null) return gated.response;
   life.cache = await serve(body, life, snapshot, parts, waitUntil);
-  const response = parts.gateway.finish(life.cache.response, { tls: hsts(life, parts) });
+  const response = parts.gateway.finish(life.cache.answer, { tls: hsts(life, parts) });
   parts.queue.finish(gated, response.headers, snapshot.rooms, waitUntil, parts.now());
   return response;
 }

@@ -84,7 +84,7 @@ function line(scene: Scene): { parts: EdgeParts; events: RequestEvent[]; asked: 
     },
     cache: {
       serve: async (input: { request: Request }, fetchOrigin: (request: Request) => Promise<Response>) => ({
-        response: await fetchOrigin(input.request),
+        answer: await fetchOrigin(input.request),
         outcome: "pass",
         className: "none",
         reason: undefined,

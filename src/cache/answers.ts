@@ -1,4 +1,5 @@
 /** The forms answers have: from the cache, from the origin, past the cache. */
+import type { Answer } from "../http/answer.ts";
 import { type CacheOutcome, type CacheStatus, type Forwarded, cacheStatusField } from "./cache-status.ts";
 import type { Classified } from "./classify.ts";
 import { asksForComposition } from "./directives.ts";
@@ -43,12 +44,12 @@ export async function bypass(
 ): Promise<Served> {
   const response = await fetchOrigin(passingRequest(input.request, classified.fragments));
   const common = { outcome: "bypass", className: classified.name, reason } as const;
-  // A WebSocket's answer is not rebuilt: its socket would be lost.
-  if (response.status === 101) return { ...common, response, fragments: false };
+  // A WebSocket's answer stays as it is: its socket goes with it.
+  if (response.status === 101) return { ...common, answer: response, fragments: false };
   const fragments = classified.fragments && asksForComposition(response.headers);
   const headers = withoutEdgeFields(response.headers);
   headers.append("cache-status", cacheStatusField({ hit: false, forwarded, detail: reason }));
-  return { ...common, response: rebuilt(response, headers), fragments };
+  return { ...common, answer: withHeaders(response, headers), fragments };
 }
 
 /** The origin's answer to a request of a cacheable class that is not stored. */
@@ -66,7 +67,7 @@ export function passed(
   if (input.headers.has("cookie")) headers.delete("set-cookie");
   headers.append("cache-status", cacheStatusField(status));
   return {
-    response: rebuilt(response, headers),
+    answer: withHeaders(response, headers),
     outcome,
     className: rules.name,
     reason,
@@ -74,22 +75,12 @@ export function passed(
   };
 }
 
-function rebuilt(response: Response, headers: Headers): Response {
-  return new Response(response.body, {
-    status: response.status,
-    statusText: response.statusText,
-    headers,
-    encodeBody: "manual",
-  });
+function withHeaders({ status, statusText, body }: Response, headers: Headers): Answer {
+  return { status, statusText, headers, body };
 }
 
-export function served(
-  passage: Passage,
-  response: Response,
-  outcome: CacheOutcome,
-  fragments: boolean,
-): Served {
-  return { response, outcome, className: passage.rules.name, reason: undefined, fragments };
+export function served(passage: Passage, answer: Answer, outcome: CacheOutcome, fragments: boolean): Served {
+  return { answer, outcome, className: passage.rules.name, reason: undefined, fragments };
 }
 
 export function onlyIfCached(passage: Passage): Served {

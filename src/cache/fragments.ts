@@ -1,3 +1,4 @@
+import type { Answer } from "../http/answer.ts";
 import { EsiScanner, type Include, type Text } from "./esi.ts";
 import type { FragmentRules } from "./compiled.ts";
 
@@ -32,18 +33,14 @@ export interface Composition {
  * slow, broken, too large, too deep or elsewhere leaves its `alt`, else nothing;
  * never an error in the page.
  */
-export function composed(page: Response, composition: Composition, depth: number): Response {
+export function composed(page: Answer, composition: Composition, depth: number): Answer {
   const headers = new Headers(page.headers);
   for (const name of OF_TEMPLATE) headers.delete(name);
   // Fragments may be one visitor's; no shared cache but this one knows which.
   if (!headers.get("cache-control")?.includes("no-store")) headers.set("cache-control", "private, no-cache");
-  const body = page.body === null ? null : composedBody(page.body, composition, depth);
-  return new Response(body, {
-    status: page.status,
-    statusText: page.statusText,
-    headers,
-    encodeBody: "manual",
-  });
+  const template = page.body instanceof Uint8Array ? new Response(page.body).body : page.body;
+  const body = template === null ? null : composedBody(template, composition, depth);
+  return { status: page.status, statusText: page.statusText ?? "", headers, body };
 }
 
 /** What the page is made of, in order. */

@@ -1,3 +1,4 @@
+import type { Answer } from "../http/answer.ts";
 import { keptQuery } from "./key.ts";
 import type { CacheInput, Invalidated } from "./passage.ts";
 import type { CacheClass } from "./compiled.ts";
@@ -10,7 +11,7 @@ import { cacheGroups } from "./tags.ts";
  */
 export function invalidatedBy(
   { request, path, query }: CacheInput,
-  { headers, status }: Response,
+  { headers, status }: Answer,
   classOf: (path: string) => CacheClass | undefined,
 ): Invalidated[] {
   const urls = new Set<string>();

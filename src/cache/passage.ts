@@ -1,3 +1,4 @@
+import type { Answer } from "../http/answer.ts";
 import type { FieldReader } from "../http/fields.ts";
 import type { CacheOutcome } from "./cache-status.ts";
 import type { Directives } from "./directives.ts";
@@ -68,7 +69,7 @@ export type BypassReason =
   | "upgrade";
 
 export interface Served {
-  readonly response: Response;
+  readonly answer: Answer;
   readonly outcome: CacheOutcome;
   /** Class of the path; `none` where no class matches. */
   readonly className: string;

@@ -1,3 +1,4 @@
+import type { Answer } from "../http/answer.ts";
 import { notModified, rangeOf, type ByteRange } from "./conditions.ts";
 import { type CacheStatus, cacheStatusField } from "./cache-status.ts";
 import { currentAge } from "./freshness.ts";
@@ -24,87 +25,98 @@ const NULL_BODY = new Set([101, 204, 205, 304]);
  * fragments is always answered whole, as its validators are not the page's.
  */
 export function respond(
-  request: Asked,
+  asked: Asked,
   head: StoredHead,
   body: BodySource,
   status: CacheStatus,
   now: number,
-): Response {
-  const response = selected(request, head, body, now);
-  const { headers } = response;
+): Answer {
   const age = Math.floor(currentAge(head, now));
   // RFC 9111 section 5.1: Age says that a cache answered, or how old what came through already was.
-  if (status.hit || age > 0) headers.set("age", String(age));
-  headers.append("cache-status", cacheStatusField(status));
-  return response;
-}
-
-function selected(request: Asked, head: StoredHead, body: BodySource, now: number): Response {
-  if (head.fragments) return entire(request, head, body);
-  if (notModified(head, request.headers, now)) {
-    const unchanged = new Response(null, {
-      status: 304,
-      headers: fieldsOf(head, body.length),
-      encodeBody: "manual",
-    });
-    for (const name of OF_BODY) unchanged.headers.delete(name);
-    return unchanged;
+  const aged = status.hit || age > 0 ? String(age) : null;
+  const headers = fieldsOf(head, body.length, aged, cacheStatusField(status));
+  if (head.fragments) return entire(asked, head, body, headers);
+  if (notModified(head, asked.headers, now)) {
+    const unchanged = new Headers(headers);
+    for (const name of OF_BODY) unchanged.delete(name);
+    return { status: 304, headers: unchanged, body: null };
   }
-  if (body.length === undefined || request.method === "HEAD") return entire(request, head, body);
-  const range = rangeOf(head, request.headers, body.length, now);
-  return range === undefined ? entire(request, head, body) : partial(head, body, range, body.length);
+  if (body.length === undefined || asked.method === "HEAD") return entire(asked, head, body, headers);
+  const range = rangeOf(head, asked.headers, body.length, now);
+  return range === undefined
+    ? entire(asked, head, body, headers)
+    : partial(headers, body, range, body.length);
 }
 
-function entire(request: Asked, head: StoredHead, body: BodySource): Response {
-  const { status } = head;
-  const headers = fieldsOf(head, body.length);
-  if (NULL_BODY.has(status)) return new Response(null, { status, headers, encodeBody: "manual" });
-  if (request.method === "HEAD") return new Response(null, { status, headers, encodeBody: "manual" });
+function entire({ method }: Asked, { status }: StoredHead, body: BodySource, headers: Headers): Answer {
+  if (NULL_BODY.has(status) || method === "HEAD") return { status, headers, body: null };
   const whole = body.whole();
-  return new Response(whole instanceof ReadableStream ? sized(whole, body.length) : whole, {
+  return {
     status,
     headers,
-    encodeBody: "manual",
-  });
+    body: whole instanceof ReadableStream ? sized(whole, body.length) : whole,
+  };
 }
 
 function partial(
-  head: StoredHead,
+  whole: Headers,
   body: BodySource,
   range: ByteRange | "unsatisfiable",
   length: number,
-): Response {
-  const headers = fieldsOf(head, body.length);
+): Answer {
+  const headers = new Headers(whole);
   if (range === "unsatisfiable") {
-    const refusal = new Response(null, { status: 416, headers, encodeBody: "manual" });
-    refusal.headers.set("content-range", `bytes */${length}`);
-    refusal.headers.delete("content-length");
-    return refusal;
+    headers.set("content-range", `bytes */${length}`);
+    headers.delete("content-length");
+    return { status: 416, headers, body: null };
   }
   const { first, last } = range;
-  const whole = body.whole();
+  headers.set("content-range", `bytes ${first}-${last}/${length}`);
+  headers.set("content-length", String(last - first + 1));
+  const bytes = body.whole();
   const part =
-    whole instanceof ReadableStream
-      ? sized(whole.pipeThrough(slice(first, last)), last - first + 1)
-      : whole.subarray(first, last + 1);
-  const response = new Response(part, { status: 206, headers, encodeBody: "manual" });
-  response.headers.set("content-range", `bytes ${first}-${last}/${length}`);
-  response.headers.set("content-length", String(last - first + 1));
-  return response;
+    bytes instanceof ReadableStream
+      ? sized(bytes.pipeThrough(slice(first, last)), last - first + 1)
+      : bytes.subarray(first, last + 1);
+  return { status: 206, headers, body: part };
 }
 
-/** Stored fields as Headers, made once: to fill them is a good part of what a hit costs. Never changed; responses copy them. */
-const filled = new WeakMap<StoredHead, { readonly headers: Headers; readonly length: number | undefined }>();
+/** The fields of answers with the whole of a stored response. */
+interface Filled {
+  readonly length: number | undefined;
+  /** What does not change. */
+  readonly lasting: Headers;
+  age: string | null;
+  status: string;
+  /** With the latest age and status. */
+  latest: Headers;
+}
 
-/** The fields of an answer with the whole body of this length. */
-function fieldsOf(head: StoredHead, length: number | undefined): Headers {
-  const known = filled.get(head);
-  if (known !== undefined && known.length === length) return known.headers;
+/** To fill Headers is most of what a hit costs, and for a second they are the same: so they are kept, and shared. */
+const filled = new WeakMap<StoredHead, Filled>();
+
+/** Not to be changed. */
+function fieldsOf(head: StoredHead, length: number | undefined, age: string | null, status: string): Headers {
+  let known = filled.get(head);
+  if (known === undefined || known.length !== length) {
+    const lasting = lastingFields(head, length);
+    known = { length, lasting, age: null, status: "", latest: lasting };
+    filled.set(head, known);
+  }
+  if (known.status !== status || known.age !== age) {
+    const latest = new Headers(known.lasting);
+    if (age !== null) latest.set("age", age);
+    latest.append("cache-status", status);
+    Object.assign(known, { age, status, latest });
+  }
+  return known.latest;
+}
+
+function lastingFields(head: StoredHead, length: number | undefined): Headers {
   const headers = new Headers([...head.headers]);
   // Of the bytes there are, not of those the origin declared.
   headers.delete("content-length");
   if (length !== undefined && !NULL_BODY.has(head.status)) headers.set("content-length", String(length));
-  filled.set(head, { headers, length });
   return headers;
 }
 

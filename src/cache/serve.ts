@@ -1,3 +1,4 @@
+import { discard, responseOf } from "../http/answer.ts";
 import type { Forwarded } from "./cache-status.ts";
 import { bypass, fromEntry, onlyIfCached } from "./answers.ts";
 import { type Classified, Classifier } from "./classify.ts";
@@ -126,9 +127,9 @@ export class EdgeCache {
     if (standIn !== undefined && this.#failing.holds(key.text, this.#now()))
       return this.#inPlaceOfError(passage, standIn);
     try {
-      const answer = await this.#together.answer(passage, entry, standIn !== undefined, why);
-      if (standIn === undefined || !isFailure(answer.response)) return answer;
-      await answer.response.body?.cancel();
+      const served = await this.#together.answer(passage, entry, standIn !== undefined, why);
+      if (standIn === undefined || !isFailure(served.answer)) return served;
+      await discard(served.answer);
     } catch (error) {
       if (standIn === undefined) throw error;
     }
@@ -167,7 +168,7 @@ export class EdgeCache {
         { ...input, ...inputOf(request), path: url.pathname, query: url.search.slice(1) },
         fetchOrigin,
       );
-      return fragment.fragments ? composed(fragment.response, composition, depth) : fragment.response;
+      return responseOf(fragment.fragments ? composed(fragment.answer, composition, depth) : fragment.answer);
     };
     const composition = {
       base: new URL(input.request.url),
@@ -175,18 +176,18 @@ export class EdgeCache {
       fetchFragment,
       left: this.#fragmentRules.count,
     };
-    return { ...page, response: composed(page.response, composition, 0), fragments: false };
+    return { ...page, answer: composed(page.answer, composition, 0), fragments: false };
   }
 
   /** RFC 9111 section 4.4: an unsafe request that the origin took makes what is stored for its URL invalid. */
   async #unsafe(input: CacheInput, fetchOrigin: FetchOrigin, classified: Classified): Promise<Served> {
-    const answer = await bypass(input, fetchOrigin, classified, "method", "method");
+    const served = await bypass(input, fetchOrigin, classified, "method", "method");
     const safe = input.method === "OPTIONS" || input.method === "TRACE";
-    if (safe || answer.response.status >= 400) return answer;
-    const invalidated = invalidatedBy(input, answer.response, (path) => this.#classifier.classOf(path).rules);
+    if (safe || served.answer.status >= 400) return served;
+    const invalidated = invalidatedBy(input, served.answer, (path) => this.#classifier.classOf(path).rules);
     for (const purge of invalidated) this.#invalidate({ ...purge, soft: false, at: this.#now() });
     if (invalidated.length > 0) this.#publish(invalidated, input.waitUntil);
-    return answer;
+    return served;
   }
 
   /** Remembers an invalidation; when there are too many, as one of everything. */

@@ -1,8 +1,9 @@
 /**
  * The last touch on every answer, after the cache: security headers where the
- * origin set none, and nothing that is meant for the edge alone. Pure but for the
- * new Response around the same body.
+ * origin set none, and nothing that is meant for the edge alone. The one Response
+ * of the line is built here.
  */
+import { type Answer, responseOf } from "../http/answer.ts";
 import { mediaType } from "./origin-response.ts";
 import type { HeaderPolicy } from "./compiled.ts";
 
@@ -16,13 +17,27 @@ const INTERNAL = [
   "x-aspnet-version",
 ];
 
+/** Finished fields by those they were made of: answers of the cache share theirs. */
+type Finished = WeakMap<Headers, Headers>;
+
+/** Compiles the policy into the last touch on an answer. */
+export function finisher(policy: HeaderPolicy): (answer: Answer, tls: boolean) => Response {
+  const secure: Finished = new WeakMap();
+  const plain: Finished = new WeakMap();
+  return (answer, tls) => {
+    const finished = tls ? secure : plain;
+    let headers = finished.get(answer.headers);
+    if (headers === undefined) {
+      headers = finishedHeaders(policy, answer.headers, tls);
+      finished.set(answer.headers, headers);
+    }
+    return responseOf(answer, headers);
+  };
+}
+
 /** @param tls whether the client's connection is https: HSTS over http means nothing (RFC 6797 section 7.2) */
-export function finish(policy: HeaderPolicy, response: Response, tls: boolean): Response {
-  const { status, statusText, webSocket } = response;
-  const init = { status, statusText, headers: response.headers, webSocket };
-  // Bodies are what their Content-Encoding says all along the line.
-  const finished = new Response(response.body, { ...init, encodeBody: "manual" });
-  const { headers } = finished;
+function finishedHeaders(policy: HeaderPolicy, said: Headers, tls: boolean): Headers {
+  const headers = new Headers(said);
   for (const name of INTERNAL) headers.delete(name);
   if (tls) setDefault(headers, "strict-transport-security", policy.hsts);
   headers.set("x-content-type-options", "nosniff");
@@ -34,7 +49,7 @@ export function finish(policy: HeaderPolicy, response: Response, tls: boolean): 
       headers.append("content-security-policy", `frame-ancestors ${policy.frameAncestors}`);
     }
   }
-  return finished;
+  return headers;
 }
 
 function setDefault(headers: Headers, name: string, value: string): void {

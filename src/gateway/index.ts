@@ -4,7 +4,8 @@
  * answer properly becomes an EdgeError, never a guess.
  */
 import type { CanonicalTarget } from "../http/canonical.ts";
-import { finish } from "./finish.ts";
+import type { Answer } from "../http/answer.ts";
+import { finisher } from "./finish.ts";
 import { type ForwardContext, type Forwarded, type Forwarder, forward } from "./forward.ts";
 import type { CompiledRoutes } from "./compiled.ts";
 import { type GatewayDeps, Pool, type Zone } from "./pool.ts";
@@ -38,7 +39,7 @@ export interface Gateway {
    */
   forward(route: Route, request: Request, ctx: ForwardContext): Promise<Forwarded>;
   /** Security headers where the origin set none; fields meant for the edge alone are dropped. */
-  finish(response: Response, options: { readonly tls: boolean }): Response;
+  finish(answer: Answer, options: { readonly tls: boolean }): Response;
 }
 
 /** One gateway an isolate: it remembers how the zones are doing. */
@@ -50,9 +51,10 @@ export function createGateway(policy: CompiledRoutes, zones: Zones, deps: Gatewa
     archive: new Pool("archive", zones.archive, policy.origin, deps),
     ownHosts: new Set(all.flatMap((zone) => [new URL(zone.origin).host, new URL(zone.base).host])),
   };
+  const finish = finisher(policy.headers);
   return {
     route: createRouter(policy),
     forward: (route, request, ctx) => forward(forwarder, route, request, ctx),
-    finish: (response, { tls }) => finish(policy.headers, response, tls),
+    finish: (answer, { tls }) => finish(answer, tls),
   };
 }

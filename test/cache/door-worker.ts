@@ -6,6 +6,7 @@ import {
   createCache,
   inputOf,
 } from "../../src/cache/index.ts";
+import { responseOf } from "../../src/http/answer.ts";
 import policy from "compiled-policy";
 
 interface Bindings {
@@ -39,7 +40,8 @@ const worker = {
     const fetchOrigin = async (asked: Request): Promise<Response> =>
       fetch(new Request(asked.url.replace("https://store.acme.com", env.ORIGIN), asked));
     try {
-      return cache.compose(await cache.serve(input, fetchOrigin), input, fetchOrigin).response;
+      const page = cache.compose(await cache.serve(input, fetchOrigin), input, fetchOrigin);
+      return responseOf(page.answer);
     } catch (error) {
       return new Response(String(error), { status: 502 });
     }

@@ -8,6 +8,7 @@ import {
   createCache,
   inputOf,
 } from "../../src/cache/index.ts";
+import { responseOf } from "../../src/http/answer.ts";
 import golden from "./golden/shipped.json";
 
 /** The policy of rules/cache.yaml; a test in Node holds it equal to what is compiled. */
@@ -59,11 +60,18 @@ export interface Rig {
   /** What was to be purged everywhere, batch by batch. */
   readonly published: (readonly Invalidated[])[];
   origin: Origin;
-  get(path: string, headers?: HeadersInit, init?: RequestInit): Promise<Served>;
+  get(path: string, headers?: HeadersInit, init?: RequestInit): Promise<Answered>;
   /** As `get`, composed. */
-  page(path: string, headers?: HeadersInit): Promise<Served>;
+  page(path: string, headers?: HeadersInit): Promise<Answered>;
   /** Waits until nothing runs behind an answer. */
   settle(): Promise<void>;
+}
+
+/** What was served, with its answer as a Response. */
+export type Answered = Served & { readonly response: Response };
+
+function built(served: Served): Answered {
+  return { ...served, response: responseOf(served.answer) };
 }
 
 export const START = Date.UTC(2026, 10, 1, 12);
@@ -101,10 +109,11 @@ export function rigOf(
     purges,
     published,
     origin: () => new Response("unset"),
-    get: async (path, headers = {}, init = {}) => cache.serve(inputFor(path, headers, init), fetchOrigin),
+    get: async (path, headers = {}, init = {}) =>
+      built(await cache.serve(inputFor(path, headers, init), fetchOrigin)),
     async page(path, headers = {}) {
       const input = inputFor(path, headers, {});
-      return cache.compose(await cache.serve(input, fetchOrigin), input, fetchOrigin);
+      return built(cache.compose(await cache.serve(input, fetchOrigin), input, fetchOrigin));
     },
     async settle() {
       while (behind.length > 0) {
@@ -124,6 +133,6 @@ export function answer(body: string | null, headers: HeadersInit = {}, status = 
   return new Response(body, { status, headers: all });
 }
 
-export function statusOf(served: Served): string {
+export function statusOf(served: Answered): string {
   return served.response.headers.get("cache-status") ?? "";
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { finish } from "../../src/gateway/finish.ts";
+import { finisher } from "../../src/gateway/finish.ts";
 import { publicLocation, responseHeaders } from "../../src/gateway/origin-response.ts";
 import { isUntrusted, originHeaders } from "../../src/gateway/request-headers.ts";
 import { type Trace, traceOf, traceparent } from "../../src/gateway/trace.ts";
@@ -202,10 +202,11 @@ describe("response headers", () => {
 
 describe("finish", () => {
   const POLICY = { hsts: "max-age=1", frameAncestors: "'none'", referrerPolicy: "same-origin" };
+  const finish = finisher(POLICY);
   const html = { "content-type": "text/html; charset=utf-8" };
 
   test("adds what the origin did not say", () => {
-    const response = finish(POLICY, new Response("x", { headers: html }), true);
+    const response = finish(new Response("x", { headers: html }), true);
     expect(Object.fromEntries(response.headers)).toEqual({
       ...html,
       "strict-transport-security": "max-age=1",
@@ -223,14 +224,11 @@ describe("finish", () => {
       "x-content-type-options": "nosniff",
       "content-security-policy": "default-src 'self'; frame-ancestors 'self'",
     };
-    expect(Object.fromEntries(finish(POLICY, new Response("x", { headers: said }), true).headers)).toEqual(
-      said,
-    );
+    expect(Object.fromEntries(finish(new Response("x", { headers: said }), true).headers)).toEqual(said);
   });
 
   test("a policy that says nothing of frames gets a second one beside it", () => {
     const response = finish(
-      POLICY,
       new Response("x", { headers: { ...html, "content-security-policy": "default-src 'self'" } }),
       true,
     );
@@ -246,15 +244,28 @@ describe("finish", () => {
       "surrogate-key": "b",
       "x-powered-by": "x",
     };
-    const response = finish(POLICY, new Response("x", { headers: inner }), false);
+    const response = finish(new Response("x", { headers: inner }), false);
     expect(Object.fromEntries(response.headers)).toEqual({
       "content-type": "text/plain;charset=UTF-8",
       "x-content-type-options": "nosniff",
     });
   });
 
+  test("answers that share their fields are finished alike, and their fields stay what they were", () => {
+    const headers = new Headers(html);
+    const answers = [true, true, false].map((tls) => finish({ status: 200, headers, body: null }, tls));
+    expect(answers.map((answer) => answer.headers.get("strict-transport-security"))).toEqual([
+      "max-age=1",
+      "max-age=1",
+      null,
+    ]);
+    answers[0]?.headers.set("x-request-id", "1");
+    expect(finish({ status: 200, headers, body: null }, true).headers.has("x-request-id")).toBe(false);
+    expect(Object.fromEntries(headers)).toEqual(html);
+  });
+
   test.each([204, 304])("%d keeps its empty body", (status) => {
-    const response = finish(POLICY, new Response(null, { status }), true);
+    const response = finish(new Response(null, { status }), true);
     expect([response.status, response.body]).toEqual([status, null]);
   });
 });

@@ -1,0 +1,25 @@
+/**
+ * An answer before it is a Response. A platform Response is dear to make and dear
+ * to collect, so the stages pass this on and the last one builds the one there is.
+ * Every Response is an Answer too.
+ */
+export interface Answer {
+  readonly status: number;
+  readonly statusText?: string;
+  /** Not to be changed: many answers may share them. */
+  readonly headers: Headers;
+  /** Bytes as they are, or as they arrive; what its Content-Encoding says. */
+  readonly body: Uint8Array | ReadableStream<Uint8Array> | null;
+  readonly webSocket?: WebSocket | null;
+}
+
+/** @param headers in place of the answer's own */
+export function responseOf(answer: Answer, headers = answer.headers): Response {
+  const { status, statusText = "", webSocket = null, body } = answer;
+  return new Response(body, { status, statusText, headers, webSocket, encodeBody: "manual" });
+}
+
+/** Gives up what has not arrived yet. */
+export async function discard({ body }: Answer): Promise<void> {
+  if (body instanceof ReadableStream) await body.cancel();
+}
