@@ -176,5 +176,5 @@ describe("anything at all", () => {
       }),
       RUNS,
     );
-  });
+  }, 30_000);
 });
