@@ -107,6 +107,7 @@ function wire(env: Env, policy: Policy): EdgeParts {
       host: blueprint.domain,
       now,
       random: Math.random,
+      observe: ({ kind, ...labels }) => insight.count(kind, labels),
       publish: (invalidated, waitUntil) => control.invalidate(invalidated, waitUntil),
     }),
     queue,

@@ -102,7 +102,12 @@ export function fromEntry(
   const { head } = entry;
   const ttl = timeToLive(head, now);
   const status: CacheStatus = detail === undefined ? { hit: true, ttl } : { hit: true, ttl, detail };
-  return served(passage, respond(passage.input, head, bytesOf(entry), status, now), outcome, head.fragments);
+  return served(
+    passage,
+    respond(passage.input, head, bytesOf(entry), status, now, passage.note),
+    outcome,
+    head.fragments,
+  );
 }
 
 /** Another request's answer. */
@@ -111,7 +116,7 @@ export function fromFlight(passage: Passage, state: Shared, why: Forwarded, now:
   const status: CacheStatus = { hit: false, forwarded: why, ttl: timeToLive(head, now), collapsed: true };
   return served(
     passage,
-    respond(passage.input, head, sourceOf(state), status, now),
+    respond(passage.input, head, sourceOf(state), status, now, passage.note),
     "collapsed",
     head.fragments,
   );
@@ -144,7 +149,7 @@ export function fromLanding(passage: Passage, landing: Landing, why: Forwarded, 
   const outcome = landing.phase === "stored" ? "revalidated" : "miss";
   return served(
     passage,
-    respond(passage.input, head, sourceOf(landing), status, now),
+    respond(passage.input, head, sourceOf(landing), status, now, passage.note),
     outcome,
     head.fragments,
   );

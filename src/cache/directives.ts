@@ -19,23 +19,37 @@ const SKIP_MALFORMED = /(?:"(?:[^"\\]|\\.)*"?|[^",])*/y;
  * repeated directive the first counts (section 4.2.1).
  */
 export function parseCacheControl(field: string | null): Directives {
+  return read(field ?? "").directives;
+}
+
+/** Whether all members are of the grammar, none is repeated with another value, and every number is one. */
+export function isCacheControl(field: string): boolean {
+  const { directives, wellFormed } = read(field);
+  return wellFormed && NUMBERS.every((name) => !Number.isNaN(deltaSeconds(directives, name)));
+}
+
+const NUMBERS = ["max-age", "s-maxage", "stale-while-revalidate", "stale-if-error"];
+
+function read(field: string): { readonly directives: Directives; readonly wellFormed: boolean } {
   const directives = new Map<string, string | true>();
-  if (field === null) return directives;
+  let wellFormed = true;
   let position = 0;
   while (position < field.length) {
     DIRECTIVE.lastIndex = position;
     const match = DIRECTIVE.exec(field);
     if (match) {
       const name = (match[1] ?? "").toLowerCase();
-      if (!directives.has(name)) directives.set(name, match[2] ?? match[3] ?? true);
+      const value = match[2] ?? match[3] ?? true;
+      if (!directives.has(name)) directives.set(name, value);
+      else wellFormed &&= directives.get(name) === value;
       position = DIRECTIVE.lastIndex + 1;
     } else {
       SKIP_MALFORMED.lastIndex = position;
-      SKIP_MALFORMED.exec(field);
+      wellFormed &&= (SKIP_MALFORMED.exec(field)?.[0] ?? "").trim() === "";
       position = SKIP_MALFORMED.lastIndex + 1;
     }
   }
-  return directives;
+  return { directives, wellFormed };
 }
 
 /**
@@ -67,6 +81,17 @@ export function responseDirectives(headers: Headers): {
   return { directives: parseCacheControl(headers.get("cache-control")), targeted: false };
 }
 
+/** Whether the field is a dictionary, and every number in it is one. */
+export function isTargetedControl(field: string): boolean {
+  try {
+    return [...parseDictionary(field)].every(
+      ([name, [value]]) => !NUMBERS.includes(name) || Number.isInteger(value),
+    );
+  } catch {
+    return false;
+  }
+}
+
 /** RFC 9213 section 2.1: a structured dictionary; as a whole ignored where it is not one. */
 function parseTargeted(field: string): Directives {
   const directives = new Map<string, string | true>();
@@ -83,13 +108,23 @@ function parseTargeted(field: string): Directives {
   return directives;
 }
 
+const SURROGATE_AGE = /^(\d+)(?:\+(\d+))?$/;
+
+/** Whether the field is of Cache-Control's grammar, and its number of its own. */
+export function isSurrogateControl(field: string): boolean {
+  const { directives, wellFormed } = read(field);
+  const age = directives.get("max-age");
+  return wellFormed && (age === undefined || SURROGATE_AGE.test(String(age)));
+}
+
 /** Edge Architecture 1.0: as Cache-Control, but `max-age=600+300` holds a stale window, and `content` says what to compose. */
 function parseSurrogateControl(field: string): Directives {
   const directives = new Map(parseCacheControl(field));
-  const [fresh, stale] = String(directives.get("max-age") ?? "").split("+");
-  if (stale !== undefined) {
-    directives.set("max-age", fresh ?? "");
-    directives.set("stale-while-revalidate", stale);
+  const age = directives.get("max-age");
+  if (age !== undefined) {
+    const [, fresh = "", stale] = SURROGATE_AGE.exec(String(age)) ?? [];
+    directives.set("max-age", fresh);
+    if (stale !== undefined) directives.set("stale-while-revalidate", stale);
   }
   // `content` alone says nothing of storing; Cache-Control then counts.
   const speaks = ["max-age", "no-store", "no-store-remote"].some((name) => directives.has(name));

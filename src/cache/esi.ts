@@ -1,6 +1,6 @@
 /**
  * A scanner for the subset of ESI 1.0 that pages are composed by: `include`
- * (src, alt, onerror), `remove`, `comment`, and `<!--esi ... -->`. It works on
+ * (src, alt), `remove`, `comment`, and `<!--esi ... -->`. It works on
  * bytes as they come, so that a page streams: what cannot belong to an element
  * goes out at once, and only the beginning of a possible one is held back.
  *
@@ -13,8 +13,6 @@ export interface Include {
   readonly kind: "include";
   readonly src: string;
   readonly alt: string | undefined;
-  /** `onerror="continue"`: a fragment that fails leaves nothing behind. */
-  readonly continues: boolean;
 }
 
 export interface Text {
@@ -40,6 +38,12 @@ export class EsiScanner {
   #mode: Mode = "text";
   /** Inside `<!--esi`: its end is dropped, what it holds is scanned. */
   #unwrapping = false;
+  #malformed = 0;
+
+  /** Elements that could not be read so far: without `src`, too long, or never ended. */
+  get malformed(): number {
+    return this.#malformed;
+  }
 
   push(chunk: Uint8Array): Piece[] {
     return this.#scan(concatenated(this.#held, chunk), false);
@@ -47,7 +51,9 @@ export class EsiScanner {
 
   /** What was held back: an element that never ended is text; a `remove` that never ended removes the rest. */
   end(): Piece[] {
-    return this.#scan(this.#held, true);
+    const pieces = this.#scan(this.#held, true);
+    if (this.#mode === "remove" || this.#unwrapping) this.#malformed++;
+    return pieces;
   }
 
   #scan(bytes: Uint8Array, last: boolean): Piece[] {
@@ -114,11 +120,14 @@ export class EsiScanner {
     const end = endOfTag(bytes, from);
     if (end === undefined) {
       const hopeless = last || bytes.byteLength - from > MAX_ELEMENT;
-      return hopeless ? moved([text(bytes, from, from + 1)], from + 1) : held([], 0);
+      if (!hopeless) return held([], 0);
+      this.#malformed++;
+      return moved([text(bytes, from, from + 1)], from + 1);
     }
     const tag = new TextDecoder().decode(bytes.subarray(from, end));
     if (opening === "<esi:include") {
       const include = includeOf(tag);
+      if (include === undefined) this.#malformed++;
       return moved(include === undefined ? [] : [include], end);
     }
     if (opening === "<esi:remove" && !tag.endsWith("/>")) this.#mode = "remove";
@@ -174,12 +183,8 @@ function includeOf(tag: string): Include | undefined {
   }
   const src = attributes.get("src");
   if (src === undefined) return undefined;
-  return {
-    kind: "include",
-    src,
-    alt: attributes.get("alt"),
-    continues: attributes.get("onerror") === "continue",
-  };
+  // `onerror="continue"` asks for what every include gets.
+  return { kind: "include", src, alt: attributes.get("alt") };
 }
 
 /** HTML templates escape attributes; of all references only these occur in URLs. */

@@ -4,6 +4,7 @@ import { freshened } from "./fields.ts";
 import { Flight, type FlightState, type Shared } from "./flight.ts";
 import { timeToLive } from "./freshness.ts";
 import { addConditions } from "./origin-request.ts";
+import { malformedFields } from "./malformed.ts";
 import { type CacheDependencies, type Passage, originUrl } from "./passage.ts";
 import type { Shelf } from "./shelf.ts";
 import { type Exchange, type NotStoredReason, headToStore } from "./store-head.ts";
@@ -126,6 +127,8 @@ export class Fetches {
       random: this.#dependencies.random(),
     };
     const originStatus = response.status;
+    for (const part of malformedFields(response.headers, exchange.responseTime))
+      this.#dependencies.observe({ kind: "malformed", part, from: "origin" });
     if (originStatus === 304)
       return { originStatus, ...this.#confirmed(passage, entry, response.headers, exchange) };
     const head = keepsOld && isFailure(response) ? "origin-error" : this.#headOf(response, exchange, passage);

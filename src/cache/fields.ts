@@ -55,6 +55,28 @@ function listed(field: string | null): string[] {
   return (field ?? "").split(",").map((name) => name.trim().toLowerCase());
 }
 
+/**
+ * Members of a list (RFC 9110 section 5.6.1), trimmed, without empty ones. Commas in
+ * quoted strings do not separate; `escapes`: nor does a quote behind a backslash end
+ * one, which entity-tags do not know. By hand: expressions for it backtrack.
+ */
+export function listMembers(field: string, quotes: "escapes" | "plain"): string[] {
+  const members: string[] = [];
+  let quoted = false;
+  let start = 0;
+  for (let index = 0; index <= field.length; index++) {
+    const char = field[index];
+    if (char === '"') quoted = !quoted;
+    else if (quoted && char === "\\" && quotes === "escapes") index++;
+    else if (char === undefined || (char === "," && !quoted)) {
+      const member = field.slice(start, index).trim();
+      if (member !== "") members.push(member);
+      start = index + 1;
+    }
+  }
+  return members;
+}
+
 /** RFC 9111 section 3.2: the stored response's fields, replaced by those a 304 brings. */
 export function freshened(stored: StoredFields, update: Headers, now: number): Headers {
   const merged = new Headers([...stored.headers, ...stored.edgeHeaders]);

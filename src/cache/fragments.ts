@@ -1,5 +1,6 @@
 import type { Answer } from "../http/answer.ts";
 import { EsiScanner, type Include, type Text } from "./esi.ts";
+import type { FragmentFailure, Observe } from "./events.ts";
 import type { FragmentRules } from "./compiled.ts";
 
 /** Fetches what an include names, as its own request through the cache. Throws where there is nothing to be had. */
@@ -15,6 +16,8 @@ const OF_TEMPLATE = [
   "cdn-cache-control",
 ];
 const MAX_FRAGMENT = 1_048_576;
+/** Bytes of all fragments of a page, as they are held until their turn comes. */
+export const MAX_FRAGMENTS = 8_388_608;
 /** Text that may be read ahead of a fragment that is waited for. */
 const READ_AHEAD = 262_144;
 const NOTHING = new Uint8Array();
@@ -24,7 +27,20 @@ export interface Composition {
   readonly base: URL;
   readonly rules: FragmentRules;
   readonly fetchFragment: FetchFragment;
+  readonly observe: Observe;
+  /** Includes, and bytes, that may still come. */
   left: number;
+  room: number;
+}
+
+/** A fragment that is not to be had, and why. */
+export class FragmentError extends Error {
+  readonly reason: FragmentFailure;
+
+  constructor(reason: FragmentFailure) {
+    super(reason);
+    this.reason = reason;
+  }
 }
 
 /**
@@ -61,12 +77,15 @@ function composedBody(
   const readOn = async (): Promise<undefined> => {
     const { done, value } = await reader.read();
     ended = done;
+    const malformedBefore = scanner.malformed;
     for (const piece of done ? scanner.end() : scanner.push(value)) {
       if (piece.kind === "text") held += piece.bytes.byteLength;
       queue.push(
         piece.kind === "text" ? piece : { kind: "fragment", coming: fragmentOf(piece, composition, depth) },
       );
     }
+    for (let count = malformedBefore; count < scanner.malformed; count++)
+      composition.observe({ kind: "malformed", part: "esi", from: "origin" });
     reading = undefined;
     return undefined;
   };
@@ -103,26 +122,34 @@ function composedBody(
 }
 
 /** The bytes that stand for an include; never rejects. */
-async function fragmentOf(include: Include, composition: Composition, depth: number): Promise<Uint8Array> {
-  const { deadline } = composition.rules;
-  const { src, alt } = include;
-  const first = await within(alt === undefined ? deadline : deadline / 2, bytesOf(src, composition, depth));
-  if (first !== undefined || alt === undefined) return first ?? NOTHING;
-  return (await within(deadline / 2, bytesOf(alt, composition, depth))) ?? NOTHING;
+async function fragmentOf(
+  { src, alt }: Include,
+  composition: Composition,
+  depth: number,
+): Promise<Uint8Array> {
+  const sources = alt === undefined ? [src] : [src, alt];
+  for (const source of sources) {
+    const ms = composition.rules.deadline / sources.length;
+    const bytes = await within(ms, bytesOf(source, composition, depth));
+    if (typeof bytes !== "string") return bytes;
+    composition.observe({ kind: "fragment-failed", reason: bytes });
+  }
+  return NOTHING;
 }
 
-async function within(ms: number, work: Promise<Uint8Array>): Promise<Uint8Array | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(late.resolve, ms, undefined);
+async function within(ms: number, work: Promise<Uint8Array>): Promise<Uint8Array | FragmentFailure> {
+  const late = Promise.withResolvers<FragmentFailure>();
+  const timer = setTimeout(late.resolve, ms, "late");
   try {
     return await Promise.race([work, late.promise]);
-  } catch {
-    return undefined;
+  } catch (error) {
+    return error instanceof FragmentError ? error.reason : "broken";
   } finally {
     clearTimeout(timer);
   }
 }
 
+/** @throws FragmentError, and whatever `fetchFragment` and the body throw */
 async function bytesOf(source: string, composition: Composition, depth: number): Promise<Uint8Array> {
   const { base, rules, fetchFragment } = composition;
   const url = URL.parse(source, base.href);
@@ -131,24 +158,26 @@ async function bytesOf(source: string, composition: Composition, depth: number):
     url.origin !== base.origin ||
     !rules.prefixes.some((prefix) => url.pathname.startsWith(prefix))
   ) {
-    throw new Error("a fragment from elsewhere");
+    throw new FragmentError("elsewhere");
   }
-  if (depth >= rules.depth || composition.left <= 0) throw new Error("too many fragments, or too deep");
+  if (depth >= rules.depth) throw new FragmentError("too-deep");
+  if (composition.left <= 0) throw new FragmentError("too-many");
   composition.left--;
   const response = await fetchFragment(url, depth + 1);
   if (response.status !== 200) {
     await response.body?.cancel();
-    throw new Error(`the fragment answered ${response.status}`);
+    throw new FragmentError("status");
   }
-  return collected(response);
+  return collected(response, composition);
 }
 
-async function collected(response: Response): Promise<Uint8Array> {
+async function collected(response: Response, composition: Composition): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of response.body ?? []) {
     length += chunk.byteLength;
-    if (length > MAX_FRAGMENT) throw new Error("the fragment is too large");
+    composition.room -= chunk.byteLength;
+    if (length > MAX_FRAGMENT || composition.room < 0) throw new FragmentError("too-large");
     chunks.push(chunk);
   }
   const bytes = new Uint8Array(length);

@@ -88,12 +88,16 @@ function implicitLifetime(
   return { seconds: 0, source: "none" };
 }
 
-/** RFC 9111 section 4.2.3, corrected_initial_age in s. Of an Age list the first value counts; a bad one is ignored (section 5.1). */
+/**
+ * RFC 9111 section 4.2.3, corrected_initial_age in s. Of an Age list the first
+ * value counts; parameters, which it cannot have, do not make it younger; any
+ * other bad one is ignored (section 5.1).
+ */
 export function initialAge(headers: Headers, requestTime: number, responseTime: number): number {
   const date = parseHttpDate(headers.get("date"), responseTime) ?? responseTime;
   const apparent = Math.max(0, (responseTime - date) / SECOND);
   const first = (headers.get("age") ?? "").split(",", 1)[0]?.trim() ?? "";
-  const age = /^\d+$/.test(first) ? Number(first) : 0;
+  const age = Number(/^\d+(?=\s*(?:;|$))/.exec(first)?.[0] ?? 0);
   return Math.max(apparent, age + (responseTime - requestTime) / SECOND);
 }
 

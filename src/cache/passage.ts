@@ -5,6 +5,8 @@ import type { Directives } from "./directives.ts";
 import type { CacheKey } from "./key.ts";
 import type { CacheClass } from "./compiled.ts";
 import type { PurgeView } from "./purge.ts";
+import type { Note } from "./conditions.ts";
+import type { Observe } from "./events.ts";
 import type { StoredHead } from "./stored.ts";
 import type { NotStoredReason } from "./store-head.ts";
 
@@ -18,6 +20,8 @@ export interface CacheDependencies {
   readonly now: () => number;
   /** 0 to 1. */
   readonly random: () => number;
+  /** Told of what could not be read or composed; must not throw. */
+  readonly observe: Observe;
   /** Told what an accepted unsafe request made invalid here, so that it may be so everywhere. */
   readonly publish: (invalidated: readonly Invalidated[], waitUntil: CacheInput["waitUntil"]) => void;
 }
@@ -90,6 +94,8 @@ export interface Passage {
   readonly authorized: boolean;
   /** As the origin gets them; made when first needed, never changed. */
   readonly headers: () => Headers;
+  /** Told of the client's fields that could not be read. */
+  readonly note: Note;
   /** Whether a stored response may answer this request as it is. */
   readonly isFresh: (head: StoredHead) => boolean;
 }

@@ -1,5 +1,5 @@
 import type { Answer } from "../http/answer.ts";
-import { notModified, rangeOf, type ByteRange } from "./conditions.ts";
+import { type ByteRange, type Note, notModified, rangeOf } from "./conditions.ts";
 import { type CacheStatus, cacheStatusField } from "./cache-status.ts";
 import { currentAge } from "./freshness.ts";
 import type { CacheInput } from "./passage.ts";
@@ -30,19 +30,20 @@ export function respond(
   body: BodySource,
   status: CacheStatus,
   now: number,
+  note: Note,
 ): Answer {
   const age = Math.floor(currentAge(head, now));
   // RFC 9111 section 5.1: Age says that a cache answered, or how old what came through already was.
   const aged = status.hit || age > 0 ? String(age) : null;
   const headers = fieldsOf(head, body.length, aged, cacheStatusField(status));
   if (head.fragments) return entire(asked, head, body, headers);
-  if (notModified(head, asked.headers, now)) {
+  if (notModified(head, asked.headers, now, note)) {
     const unchanged = new Headers(headers);
     for (const name of OF_BODY) unchanged.delete(name);
     return { status: 304, headers: unchanged, body: null };
   }
   if (body.length === undefined || asked.method === "HEAD") return entire(asked, head, body, headers);
-  const range = rangeOf(head, asked.headers, body.length, now);
+  const range = rangeOf(head, asked.headers, body.length, now, note);
   return range === undefined
     ? entire(asked, head, body, headers)
     : partial(headers, body, range, body.length);

@@ -3,9 +3,11 @@ import type { Forwarded } from "./cache-status.ts";
 import { bypass, fromEntry, onlyIfCached } from "./answers.ts";
 import { type Classified, Classifier } from "./classify.ts";
 import type { CompiledCachePolicy, FragmentRules } from "./compiled.ts";
+import type { Note } from "./conditions.ts";
 import { type Directives, parseCacheControl } from "./directives.ts";
+import type { Observe } from "./events.ts";
 import { Fetches, isFailure } from "./fetches.ts";
-import { composed } from "./fragments.ts";
+import { FragmentError, MAX_FRAGMENTS, composed } from "./fragments.ts";
 import { timeToLive } from "./freshness.ts";
 import { invalidatedBy } from "./invalidation.ts";
 import { keyOf } from "./key.ts";
@@ -44,6 +46,8 @@ export class EdgeCache {
   readonly #classifier: Classifier;
   readonly #fragmentRules: FragmentRules;
   readonly #now: () => number;
+  readonly #observe: Observe;
+  readonly #note: Note;
   readonly #publish: CacheDependencies["publish"];
   readonly #shelf: Shelf;
   readonly #fetches: Fetches;
@@ -60,6 +64,8 @@ export class EdgeCache {
     this.#classifier = new Classifier(policy);
     this.#now = now;
     this.#publish = dependencies.publish;
+    this.#observe = dependencies.observe;
+    this.#note = (part) => dependencies.observe({ kind: "malformed", part, from: "client" });
     const beneath = cacheApi === null ? undefined : new CacheApiStore(cacheApi, host);
     this.#shelf = new Shelf(this.memory, beneath, () => `${now().toString(36)}.${random().toString(36)}`);
     this.#fetches = new Fetches(this.#shelf, dependencies, policy.objectBytes);
@@ -87,6 +93,7 @@ export class EdgeCache {
       key,
       asked,
       authorized: headers.has("authorization"),
+      note: this.#note,
       headers: () => (forOrigin ??= originHeaders(input.request.headers, rules, key, known)),
       isFresh: (head) => reuseOf(head, asked, this.#purgeState(head, input.purges), this.#now()) === "fresh",
     });
@@ -163,6 +170,9 @@ export class EdgeCache {
   compose(page: Served, input: CacheInput, fetchOrigin: FetchOrigin): Served {
     if (!page.fragments) return page;
     const fetchFragment = async (url: URL, depth: number): Promise<Response> => {
+      // A path with two readings may be another one to the origin.
+      if (this.#classifier.classOf(url.pathname).reason === "ambiguous-path")
+        throw new FragmentError("elsewhere");
       const request = new Request(url, { headers: fragmentHeaders(input.request.headers) });
       const fragment = await this.serve(
         { ...input, ...inputOf(request), path: url.pathname, query: url.search.slice(1) },
@@ -174,7 +184,9 @@ export class EdgeCache {
       base: new URL(input.request.url),
       rules: this.#fragmentRules,
       fetchFragment,
+      observe: this.#observe,
       left: this.#fragmentRules.count,
+      room: MAX_FRAGMENTS,
     };
     return { ...page, answer: composed(page.answer, composition, 0), fragments: false };
   }

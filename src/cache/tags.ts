@@ -1,3 +1,6 @@
+import { parseList } from "structured-headers";
+import { listMembers } from "./fields.ts";
+
 const MAX_TAGS = 8192;
 const FNV_PRIME = 0x01000193;
 const SEED_HIGH = 0x811c9dc5;
@@ -44,9 +47,25 @@ function* tagNames(headers: Headers): Generator<string> {
   yield* cacheGroups(headers.get("cache-groups"));
 }
 
-/** Members of `Cache-Groups` or `Cache-Group-Invalidation` (RFC 9875): quoted strings; anything else is skipped. */
+/** Members of `Cache-Groups` or `Cache-Group-Invalidation` (RFC 9875): a list of strings; what else is in it is skipped. */
 export function cacheGroups(field: string | null): string[] {
-  return [...(field ?? "").matchAll(/"((?:[^"\\]|\\.)*)"/g)].map((match) =>
-    (match[1] ?? "").replace(/\\(.)/g, "$1"),
-  );
+  return listMembers(field ?? "", "escapes").flatMap((member) => {
+    const group = /^"((?:[^"\\]|\\["\\])*)"/.exec(member)?.[1];
+    return group === undefined ? [] : [group.replace(/\\(.)/g, "$1")];
+  });
+}
+
+/** Whether a field of groups is a list of strings and nothing else (RFC 9651 section 3.1). */
+export function isGroupList(field: string): boolean {
+  try {
+    return parseList(field).every(([value]) => typeof value === "string");
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a response has more tags than are kept. */
+export function hasTooManyTags(headers: Headers): boolean {
+  const longest = (headers.get("cache-tag")?.length ?? 0) + (headers.get("surrogate-key")?.length ?? 0);
+  return longest > 2 * MAX_TAGS && responseTags(headers).anyTag;
 }

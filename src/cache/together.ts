@@ -1,5 +1,6 @@
 import { direct, fromEntry, fromFlight, fromLanding } from "./answers.ts";
 import type { Forwarded } from "./cache-status.ts";
+import { isByteRange } from "./conditions.ts";
 import { type Fetches, headOf } from "./fetches.ts";
 import type { Shared } from "./flight.ts";
 import type { Passage, Served } from "./passage.ts";
@@ -27,9 +28,10 @@ export class Together {
     why: Forwarded,
   ): Promise<Served> {
     const { input, key, asked } = passage;
-    // A range of what is not stored may be the end of a huge file: it is asked for as it is.
+    // A range of what is not stored may be the end of a huge file: it is asked for as it is. One that cannot be read is none.
     const arriving = this.#fetches.under(key.text) !== undefined;
-    if (entry === undefined && !arriving && input.headers.has("range")) return direct(passage, "range", why);
+    if (entry === undefined && !arriving && isByteRange(input.headers.get("range") ?? ""))
+      return direct(passage, "range", why);
     if (input.method === "HEAD") return direct(passage, "head", why);
     const alone = passage.authorized || asked.has("no-store") || this.#fetches.isUnshared(key.text);
     const shared = alone ? undefined : await this.#shared(passage, entry, keepsOld, why);

@@ -30,7 +30,12 @@ const PREFERENCES = new Set(["accept", "accept-language", "accept-encoding", "ac
 
 function normalised(name: string, value: string | null): string | null {
   if (value === null) return null;
-  const members = value.split(",").map((member) => member.trim().replace(/\s*;\s*/g, ";"));
+  const members = value.split(",").map((member) =>
+    member
+      .split(";")
+      .map((part) => part.trim())
+      .join(";"),
+  );
   if (!PREFERENCES.has(name)) return members.join(",");
   // A preference list means the same in any order and letter case.
   return members

@@ -24,6 +24,7 @@ const worker = {
       host: "store.acme.com",
       now: () => Date.now(),
       random: () => Math.random(),
+      observe: () => undefined,
       publish: () => undefined,
     });
     const url = new URL(request.url);

@@ -1,5 +1,6 @@
 import {
   type CacheClass,
+  type CacheEvent,
   type CompiledCachePolicy,
   type Invalidated,
   type Purge,
@@ -57,6 +58,8 @@ export interface Rig {
   /** The clock, in ms; tests move it. */
   readonly clock: { now: number };
   readonly purges: Purge[];
+  /** What was counted, in order. */
+  readonly events: CacheEvent[];
   /** What was to be purged everywhere, batch by batch. */
   readonly published: (readonly Invalidated[])[];
   origin: Origin;
@@ -82,12 +85,14 @@ export function rigOf(
   cacheApi: Cache | null = null,
   clock = { now: START },
 ): Rig {
+  const events: CacheEvent[] = [];
   const published: (readonly Invalidated[])[] = [];
   const cache = createCache(policy, {
     cacheApi,
     host: "store.acme.com",
     now: () => clock.now,
     random: () => 0.5,
+    observe: (event) => void events.push(event),
     publish: (invalidated) => void published.push(invalidated),
   });
   let behind: Promise<unknown>[] = [];
@@ -107,6 +112,7 @@ export function rigOf(
     asked,
     clock,
     purges,
+    events,
     published,
     origin: () => new Response("unset"),
     get: async (path, headers = {}, init = {}) =>

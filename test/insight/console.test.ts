@@ -251,6 +251,9 @@ describe("the figures", () => {
       ['edge_cache_requests_total{http_route="page",outcome="hit"}', 60],
       ['edge_cache_requests_total{http_route="page",outcome="stale"}', 15],
       ['edge_cache_requests_total{http_route="page",outcome="miss"}', 25],
+      ['edge_events_total{event="malformed",part="vary",from="origin"}', 2],
+      ['edge_events_total{event="malformed",part="age",from="origin"}', 1],
+      ['edge_events_total{event="retry",zone="a"}', 1],
       ['sentinel_matches_total{rule="a",counted="true"}', 3],
       ['sentinel_matches_total{rule="a",counted="false"}', 2],
       ['sentinel_requests_total{outcome="block",mode="block"}', 3],
@@ -263,6 +266,10 @@ describe("the figures", () => {
     expect(figures.hitRatio).toBe(0.75);
     expect(figures.rules).toEqual([{ rule: "a", counted: 3, uncounted: 2 }]);
     expect(figures.blocked).toBe(3);
+    expect(figures.events).toEqual([
+      ["malformed", 3],
+      ["retry", 1],
+    ]);
     expect(figuresOf(new Map(), new Map(), now)).toMatchObject({ hitRatio: null, traffic: [] });
   });
 

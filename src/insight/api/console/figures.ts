@@ -29,6 +29,8 @@ export interface Figures {
   readonly rules: readonly RuleRow[];
   readonly blocked: number;
   readonly errors: readonly (readonly [code: string, answers: number])[];
+  /** What happened besides requests: retries, ejections, malformed fields. */
+  readonly events: readonly (readonly [event: string, times: number])[];
 }
 
 const MINUTE_MS = 60_000;
@@ -52,6 +54,7 @@ export function figuresOf(hour: Sums, timeline: ReadonlyMap<number, Sums>, now: 
     rules: rulesOf(hour),
     blocked: inspected.find(([outcome]) => outcome === "block")?.[1] ?? 0,
     errors: byLabel(hour, "edge_errors_total", "error_type"),
+    events: byLabel(hour, "edge_events_total", "event"),
   };
 }
 

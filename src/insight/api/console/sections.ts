@@ -87,7 +87,12 @@ export function objectivesSection(
   </section>`;
 }
 
-export function trafficSection({ traffic, errors }: Figures): Html {
+function counts(title: string, of: Figures["errors"]): Html {
+  if (of.length === 0) return html``;
+  return html`<p class="soft">${title}: ${of.map(([name, count]) => `${name} ${count}`).join(", ")}</p>`;
+}
+
+export function trafficSection({ traffic, errors, events }: Figures): Html {
   const rows = traffic.map(
     (row) =>
       html`<tr>
@@ -101,7 +106,7 @@ export function trafficSection({ traffic, errors }: Figures): Html {
   return html`<section aria-labelledby="traffic">
     <h2 id="traffic">Traffic of the last hour</h2>
     ${table(["Route class", "#Requests", "#Failed", "#p95", "By minute"], rows, "No requests.")}
-    ${errors.length === 0 ? "" : html`<p class="soft">Errors: ${errors.map(([code, count]) => `${code} ${count}`).join(", ")}</p>`}
+    ${counts("Errors", errors)} ${counts("Events", events)}
   </section>`;
 }
 
