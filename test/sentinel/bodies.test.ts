@@ -306,7 +306,7 @@ describe("bodies", () => {
 });
 
 describe("compressed bodies", () => {
-  const compress = async (text: string, format: CompressionFormat): Promise<Uint8Array> =>
+  const compress = async (text: string, format: "gzip" | "deflate" | "deflate-raw"): Promise<Uint8Array> =>
     new Uint8Array(
       await new Response(new Blob([text]).stream().pipeThrough(new CompressionStream(format))).arrayBuffer(),
     );

@@ -58,25 +58,41 @@ export function systemFile(path: string): boolean {
   const plain = path.replace(/\/{2,}|\/\.(?=\/)/g, "/");
   if (files.has(plain)) return true;
   const directory = DIRECTORIES.find(
-    (known) => plain.startsWith(known) && !plain.slice(known.length).includes("/"),
+    (one) => plain.startsWith(one) && !plain.slice(one.length).includes("/"),
   );
   return directory !== undefined && kinds.has(plain.slice(directory.length));
 }
 
-/** The name of the program that a pattern with wildcards stands for; undefined where it fits none. */
-export function globbedName(pattern: string): string | undefined {
-  for (const name of kinds.keys()) {
-    if (!fits(pattern.slice(pattern.lastIndexOf("/") + 1), name)) continue;
-    if (!pattern.includes("/")) return name;
-    if (DIRECTORIES.some((directory) => fits(pattern, directory + name))) return name;
+/** Which letters are in a text, one bit each: most names and patterns are told apart by them alone. */
+function letters(text: string): number {
+  let bits = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code >= 0x61 && code <= 0x7a) bits |= 1 << (code - 0x61);
   }
-  return undefined;
+  return bits;
+}
+
+type Known = readonly (readonly [name: string, letters: number])[];
+const knownNames: Known = [...kinds.keys()].map((name) => [name, letters(name)]);
+const knownFiles: Known = [...files].map((file) => [file, letters(file)]);
+
+function known(pattern: string, all: Known): string | undefined {
+  const needed = letters(pattern.replace(/\[[^\]]*\]/g, ""));
+  return all.find(([name, bits]) => (bits & needed) === needed && fits(pattern, name))?.[0];
+}
+
+/** The name of the program that the path of one stands for, wildcards and all; undefined where it fits none. */
+export function globbedName(path: string): string | undefined {
+  const slash = path.lastIndexOf("/") + 1;
+  const directory = path.slice(0, slash);
+  if (!DIRECTORIES.some((one) => fits(directory, one))) return undefined;
+  return known(path.slice(slash), knownNames);
 }
 
 /** Whether a pattern with wildcards fits a file that attackers read. */
 export function globbedFile(pattern: string): boolean {
-  for (const file of files) if (fits(pattern, file)) return true;
-  return false;
+  return known(pattern, knownFiles) !== undefined;
 }
 
 /** `*`, `?` and `[...]` (any char); the last `*` is gone back to, so that the time is bounded by the product of two short lengths. */

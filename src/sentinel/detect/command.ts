@@ -4,10 +4,14 @@
  * and then is a program, at the place of a command and with arguments of one, is no prose; `rock'n'roll cd` is.
  */
 import { globbedFile, globbedName, nameKind, type NameKind, systemFile, WRAPPERS } from "./command-names.ts";
-import { type ShellCommand, shellCommands, type ShellWord } from "./shell-words.ts";
+import { type ShellCommand, type ShellWord, visitCommands } from "./shell-words.ts";
 
-/** One of these is in every torn command, or a separator before a plain one. */
-const WORTH_READING = /['"\\^$?*[]|[;|&`{<]/;
+/** One of these is in every torn command. */
+const TORN =
+  /\$[@*#?!_$0-9{(a-z]|[a-z](?:\x27{2}|"{2}|`{2})|(?:\x27{2}|"{2}|`{2})[a-z]|[a-z/][\x27"][a-z0-9/]{1,12}[\x27"]|[\x27"][a-z0-9/]{1,12}[\x27"][a-z/]|[\\^][a-z]|\/[a-z]{0,12}[?*[]|\{[a-z]{2,12},/i;
+/** Both are in a plain one behind a separator. */
+const SEPARATOR = /[;|&`<>({]/;
+const ARGUMENT = /[\s<>](?:--?[a-z]|\/[a-z]|\.{1,2}\/|~\/|https?:|ftp:|\d{1,3}\.\d)/i;
 
 /**
  * The sign of command injection in a text, or null.
@@ -16,13 +20,10 @@ const WORTH_READING = /['"\\^$?*[]|[;|&`{<]/;
  * @returns for example `torn-name`
  */
 export function detectCommand(value: string): string | null {
-  if (value.length < 4 || !WORTH_READING.test(value)) return null;
+  if (value.length < 4) return null;
+  if (!TORN.test(value) && !(SEPARATOR.test(value) && ARGUMENT.test(value))) return null;
   const text = value.includes("+") && !value.includes(" ") ? value.replaceAll("+", " ") : value;
-  for (const command of shellCommands(text)) {
-    const sign = judge(command);
-    if (sign !== null) return sign;
-  }
-  return null;
+  return visitCommands(text, judge);
 }
 
 function judge({ opener, words: all }: ShellCommand): string | null {

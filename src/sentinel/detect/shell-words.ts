@@ -6,7 +6,7 @@
  * Hard about it: the text lands in an unknown place of a command line, so whether a quote opens or closes cannot be
  * known. No quote hides a separator here; that shows more commands than there are, never fewer.
  *
- * One pass, bounded output, never throws.
+ * One pass over the text, never throws.
  */
 
 export interface ShellWord {
@@ -25,14 +25,17 @@ export interface ShellCommand {
   readonly words: readonly ShellWord[];
 }
 
-const COMMANDS = 64;
+/** Words of a command and chars of a word that are kept. */
 const WORDS = 8;
 const WORD = 128;
 const VARIABLES = 16;
 
-/** The commands of a text, at most `COMMANDS` with `WORDS` words each. */
-export function shellCommands(text: string): readonly ShellCommand[] {
-  return new ShellReader(text).read();
+/** @returns whatever the visitor wants to stop with, or null to go on */
+export type CommandVisitor = (command: ShellCommand) => string | null;
+
+/** Calls the visitor with every command of the text. */
+export function visitCommands(text: string, visit: CommandVisitor): string | null {
+  return new ShellReader(text, visit).read();
 }
 
 /** `$IFS` in all its spellings, `%IFS%` is none. */
@@ -47,7 +50,8 @@ const BRACES = /\{[^\s{}:'"]{1,40},[^\s{}]{0,80}\}/y;
 
 class ShellReader {
   private readonly text: string;
-  private readonly commands: ShellCommand[] = [];
+  private readonly visit: CommandVisitor;
+  private found: string | null = null;
   private readonly variables = new Map<string, string>();
   private at = 0;
   private opener = "^";
@@ -63,15 +67,16 @@ class ShellReader {
   private redirected = false;
   private braces = 0;
 
-  constructor(text: string) {
+  constructor(text: string, visit: CommandVisitor) {
     this.text = text;
+    this.visit = visit;
   }
 
-  read(): readonly ShellCommand[] {
+  read(): string | null {
     const { text } = this;
-    while (this.at < text.length && this.commands.length < COMMANDS) this.step(text[this.at] ?? "");
+    while (this.at < text.length && this.found === null) this.step(text[this.at] ?? "");
     this.endCommand("^");
-    return this.commands;
+    return this.found;
   }
 
   private step(char: string): void {
@@ -236,7 +241,7 @@ class ShellReader {
 
   private endCommand(next: string): void {
     this.endWord();
-    if (this.words.length > 0) this.commands.push({ opener: this.opener, words: this.words });
+    if (this.words.length > 0) this.found ??= this.visit({ opener: this.opener, words: this.words });
     this.words = [];
     this.redirected = false;
     this.opener = next;

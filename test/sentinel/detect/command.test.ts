@@ -1,11 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { detectCommand } from "../../../src/sentinel/detect/index.ts";
-import { shellCommands } from "../../../src/sentinel/detect/shell-words.ts";
+import { type ShellCommand, visitCommands } from "../../../src/sentinel/detect/shell-words.ts";
+
+function commandsOf(text: string): ShellCommand[] {
+  const commands: ShellCommand[] = [];
+  visitCommands(text, (command) => (commands.push(command), null));
+  return commands;
+}
 
 /** The commands of a text as one line each. */
 function read(text: string): string[] {
-  return shellCommands(text).map(({ opener, words }) =>
+  return commandsOf(text).map(({ opener, words }) =>
     [opener, ...words.map((word) => `${word.redirected ? ">" : ""}${word.text}${word.torn ? "!" : ""}`)].join(
       " ",
     ),
@@ -30,11 +36,9 @@ describe("a text as a shell reads it", () => {
   ];
   test.each(cases)("%s", (text, commands) => expect(read(text)).toEqual(commands));
 
-  test("is bounded, whatever the text", () => {
-    const commands = shellCommands("a b c d e f g h i j k;".repeat(5_000));
-    expect(commands.length).toBe(64);
-    expect(Math.max(...commands.map(({ words }) => words.length))).toBe(8);
-    expect(shellCommands("a".repeat(50_000))[0]?.words[0]?.text.length).toBe(128);
+  test("keeps little of what is long", () => {
+    expect(commandsOf("a b c d e f g h i j k")[0]?.words).toHaveLength(8);
+    expect(commandsOf("a".repeat(50_000))[0]?.words[0]?.text).toHaveLength(128);
   });
 });
 
@@ -114,48 +118,17 @@ const INNOCENT: readonly string[] = [
 test.each(ATTACKS)("finds %s", (text) => expect(detectCommand(text)).not.toBeNull());
 test.each(INNOCENT)("passes %s", (text) => expect(detectCommand(text)).toBeNull());
 
-test("never throws, whatever the text", () => {
-  const piece = fc.constantFrom(
-    "cat",
-    "a=",
-    "$a",
-    "$IFS",
-    "${",
-    "}",
-    "{",
-    ",",
-    "'",
-    '"',
-    "\\",
-    "`",
-    "$(",
-    ")",
-    ";",
-    "|",
-    "&",
-    "<",
-    ">",
-    "?",
-    "*",
-    "[",
-    "]",
-    "/",
-    " ",
-    "\n",
-    "\0",
-    "\xff",
-  );
+test("finds a command behind many", () =>
+  expect(detectCommand(`${"a;".repeat(5_000)}c''at /etc/x`)).not.toBeNull());
+
+test("never throws, whatever the bytes", () => {
+  const pieces = "cat a= $a $IFS ${ } { , ' \" \\ ` $( ) ; | & < > ? * [ ] / /b?n/ # ~ -x".split(" ");
+  const piece = fc.constantFrom(...pieces, " ", "\n", "\0", "\xff");
   fc.assert(
-    fc.property(
-      fc.oneof(
-        fc.string({ unit: "binary", maxLength: 200 }),
-        fc.array(piece, { maxLength: 80 }).map((all) => all.join("")),
-      ),
-      (text) => {
-        const found = detectCommand(text);
-        expect(found === null || found.length > 0).toBe(true);
-      },
-    ),
+    fc.property(fc.array(piece, { maxLength: 60 }), (all) => {
+      const found = detectCommand(all.join(""));
+      expect(found === null || found.length > 0).toBe(true);
+    }),
     { numRuns: 2_000 },
   );
 });
