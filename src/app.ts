@@ -18,7 +18,7 @@ import { type Sentinel, type SentinelSettings, createSentinel } from "./sentinel
 const apps = new WeakMap<Env, EdgeParts>();
 
 /** Answers a request of the Worker. Fails closed: with wrong bindings every request is a 500 whose cause is in the log. */
-export async function answer(request: Request, env: Env, waitUntil: WaitUntil): Promise<Response> {
+export function answer(request: Request, env: Env, waitUntil: WaitUntil): Response | Promise<Response> {
   let parts: EdgeParts;
   try {
     parts = partsFor(env);
@@ -179,20 +179,21 @@ function sentinelsOf(policy: Policy, control: Control, insight: Insight): EdgePa
     version: null,
     engine: builtIn,
   };
-  return async ({ rules }) => {
-    if (rules === current.version) return current.engine;
-    if (rules === null) {
-      current = { version: null, engine: builtIn };
-      return builtIn;
-    }
+  async function load(version: string): Promise<Sentinel> {
     try {
-      const content = await control.rulesPackage(rules);
-      if (content === null) throw new Error(`there is no rules package ${rules}`);
-      current = { version: rules, engine: createSentinel(readRulesPackage(content)) };
+      const content = await control.rulesPackage(version);
+      if (content === null) throw new Error(`there is no rules package ${version}`);
+      current = { version, engine: createSentinel(readRulesPackage(content)) };
     } catch (error) {
       insight.count("rules-not-loaded", { reason: String(error) });
     }
     return current.engine;
+  }
+  return ({ rules }) => {
+    if (rules === current.version) return current.engine;
+    if (rules !== null) return load(rules);
+    current = { version: null, engine: builtIn };
+    return builtIn;
   };
 }
 

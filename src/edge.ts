@@ -14,6 +14,7 @@ import { type Body, inspect, inspectAnswer, limitRate, watchRate } from "./inspe
 import { type Life, beginLife, eventOf, sentinelField, timingField } from "./life.ts";
 import type { EdgeParts, WaitUntil } from "./parts.ts";
 import type { GateOutcome } from "./queue/index.ts";
+import type { Sentinel } from "./sentinel/index.ts";
 
 /** Bytes of all header lines; beyond them 431. */
 const MAX_HEADER_BYTES = 32_768;
@@ -49,12 +50,13 @@ async function walk(request: Request, life: Life, parts: EdgeParts, waitUntil: W
     hide(life, parts);
   }
   const snapshot = await parts.control.snapshot(life.start, waitUntil);
-  const body = await inspect(request, life, snapshot, parts);
-  await limitRate(life, snapshot, parts);
+  const sentinel = await parts.sentinel(snapshot);
+  const body = await inspect(request, life, snapshot, sentinel, parts);
+  await limitRate(life, snapshot, sentinel, parts);
   refuseFaults(life.target.faults);
   const gated = await gate(request, life, snapshot, parts, waitUntil);
   if (gated.kind !== "bypass" && gated.response !== null) return gated.response;
-  life.cache = await serve(body, life, snapshot, parts, waitUntil);
+  life.cache = await serve(body, life, snapshot, sentinel, parts, waitUntil);
   const response = parts.gateway.finish(life.cache.answer, { tls: hsts(life, parts) });
   parts.queue.finish(gated, response.headers, snapshot.rooms, waitUntil, parts.now());
   return response;
@@ -185,6 +187,7 @@ async function serve(
   body: Body,
   life: Life,
   snapshot: Snapshot,
+  sentinel: Sentinel,
   parts: EdgeParts,
   waitUntil: WaitUntil,
 ): Promise<Served> {
@@ -195,9 +198,10 @@ async function serve(
   let watched = false;
   const fetchOrigin = async (asked: Request): Promise<Response> => {
     // Once a visit, not once a fragment.
-    if (!watched) waitUntil(watchRate(life, snapshot, parts));
+    if (!watched) waitUntil(watchRate(life, sentinel, parts));
     watched = true;
-    return inspectAnswer(await forward(asked, body, life, parts, waitUntil), life, snapshot, parts);
+    const response = await forward(asked, body, life, parts, waitUntil);
+    return inspectAnswer(response, life, snapshot, sentinel, parts);
   };
   const input: CacheInput = {
     method: life.method,

@@ -5,7 +5,14 @@ import { EdgeError } from "./http/errors.ts";
 import type { FieldReader } from "./http/fields.ts";
 import type { Life } from "./life.ts";
 import type { EdgeParts } from "./parts.ts";
-import { PASS, type RateKey, type ResponseInspection, type Verdict, guardBody } from "./sentinel/index.ts";
+import {
+  PASS,
+  type RateKey,
+  type ResponseInspection,
+  type Sentinel,
+  type Verdict,
+  guardBody,
+} from "./sentinel/index.ts";
 
 /** Time for the inspected prefix of a body to arrive. */
 const BODY_DEADLINE_MS = 15_000;
@@ -20,9 +27,9 @@ export async function inspect(
   request: Request,
   life: Life,
   snapshot: Snapshot,
+  sentinel: Sentinel,
   parts: EdgeParts,
 ): Promise<Body> {
-  const sentinel = await parts.sentinel(snapshot);
   const { method, headers } = life;
   const stream = isRead(life) ? null : request.body;
   const wanted = stream === null ? 0 : sentinel.bodyBytes(method, headers.list);
@@ -60,10 +67,16 @@ export async function inspect(
  * The rate rules that may stop this request. Fails open: a limit that cannot be
  * asked limits nobody.
  */
-export async function limitRate(life: Life, snapshot: Snapshot, parts: EdgeParts): Promise<void> {
-  const mayBlock: RateKey["action"][] = isRead(life) ? ["block"] : ["block", "monitor"];
-  const used = await usedUp(life, snapshot, parts, mayBlock);
-  if (used.includes("block") && snapshot.mode === "block") {
+export async function limitRate(
+  life: Life,
+  snapshot: Snapshot,
+  sentinel: Sentinel,
+  parts: EdgeParts,
+): Promise<void> {
+  const keys = rateKeys(life, sentinel, isRead(life) ? STOPPING : ALL);
+  if (keys.length === 0) return;
+  const used = await usedUp(keys, life, parts);
+  if (used.some(({ action }) => action === "block") && snapshot.mode === "block") {
     throw new EdgeError({
       code: "rate-limited",
       source: "client",
@@ -75,31 +88,30 @@ export async function limitRate(life: Life, snapshot: Snapshot, parts: EdgeParts
 }
 
 /** The rate rules that only watch reads: asked where a read reaches an origin, for a hit costs less than asking. */
-export async function watchRate(life: Life, snapshot: Snapshot, parts: EdgeParts): Promise<void> {
-  if (isRead(life)) await usedUp(life, snapshot, parts, ["monitor"]);
+export async function watchRate(life: Life, sentinel: Sentinel, parts: EdgeParts): Promise<void> {
+  if (isRead(life)) await usedUp(rateKeys(life, sentinel, WATCHING), life, parts);
 }
+
+const STOPPING: readonly RateKey["action"][] = ["block"];
+const WATCHING: readonly RateKey["action"][] = ["monitor"];
+const ALL = [...STOPPING, ...WATCHING];
 
 function isRead({ method }: Life): boolean {
   return method === "GET" || method === "HEAD";
 }
 
-/** Takes one from every limit about this request whose rule has one of `actions`; the actions of those that had none left. */
-async function usedUp(
-  life: Life,
-  snapshot: Snapshot,
-  parts: EdgeParts,
-  actions: readonly RateKey["action"][],
-): Promise<string[]> {
-  const sentinel = await parts.sentinel(snapshot);
-  const { rawTarget: target } = life.target;
-  const asked = { method: life.method, target, headers: life.headers.list, clientIp: life.clientIp };
-  const keys = sentinel.rateKeys(asked, actions);
-  if (keys.length === 0) return [];
+function rateKeys(life: Life, sentinel: Sentinel, actions: readonly RateKey["action"][]): RateKey[] {
+  const { method, headers, clientIp, target } = life;
+  return sentinel.rateKeys({ method, target: target.rawTarget, headers: headers.list, clientIp }, actions);
+}
+
+/** Takes one from each of the limits; those that had none left. */
+async function usedUp(keys: readonly RateKey[], life: Life, parts: EdgeParts): Promise<RateKey[]> {
   const left = await Promise.all(keys.map(({ binding, key }) => parts.takeFromLimit(binding, key)));
   const over = keys.filter((_, index) => left[index] === false);
   life.limited.push(...over.map(({ rule }) => rule));
   for (const { rule } of over) parts.insight.count("rate-limited", { rule });
-  return over.map(({ action }) => action);
+  return over;
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -129,10 +141,10 @@ export async function inspectAnswer(
   response: Response,
   life: Life,
   snapshot: Snapshot,
+  sentinel: Sentinel,
   parts: EdgeParts,
 ): Promise<Response> {
   if (life.route.kind === "media" || response.status === 101) return response;
-  const sentinel = await parts.sentinel(snapshot);
   const { status, headers } = response;
   const judge = (verdict: Verdict): "cut" | "pass" => {
     life.answer.push(verdict);

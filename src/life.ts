@@ -109,6 +109,7 @@ export function eventOf(life: Life, response: Response, now: number): RequestEve
   const { cache, queue, origin, error, route, target, cf } = life;
   const length = response.headers.get("content-length");
   return {
+    event: "request",
     requestId: life.requestId,
     time: life.start,
     method: life.method,

@@ -27,7 +27,7 @@ export interface EdgeParts {
   readonly queue: Queue;
   readonly insight: Insight;
   /** The engine with the rules that the snapshot names. */
-  readonly sentinel: (snapshot: Snapshot) => Promise<Sentinel>;
+  readonly sentinel: (snapshot: Snapshot) => Sentinel | Promise<Sentinel>;
   /** Takes one from the limit that `binding` names for `key`; false where there is none left. */
   readonly takeFromLimit: (binding: string, key: string) => Promise<boolean>;
   readonly sentinelSettings: (snapshot: Snapshot) => SentinelSettings;

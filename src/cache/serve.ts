@@ -72,8 +72,11 @@ export class EdgeCache {
     this.#together = new Together(this.#shelf, this.#fetches, now);
   }
 
-  /** Answers a request from the cache or the origin. Throws only what `fetchOrigin` throws and EdgeErrors for a failing origin. */
-  async serve(input: CacheInput, fetchOrigin: FetchOrigin): Promise<Served> {
+  /**
+   * Answers a request from the cache or the origin; what memory holds, at once.
+   * Rejects only with what `fetchOrigin` throws and EdgeErrors for a failing origin.
+   */
+  serve(input: CacheInput, fetchOrigin: FetchOrigin): Served | Promise<Served> {
     const { method, headers, host, path, query } = input;
     const classified = this.#classifier.classOf(path);
     if (method !== "GET" && method !== "HEAD") return this.#unsafe(input, fetchOrigin, classified);
@@ -99,12 +102,23 @@ export class EdgeCache {
     });
   }
 
-  async #cacheable(passage: Passage): Promise<Served> {
-    const { input, key, asked } = passage;
+  #cacheable(passage: Passage): Served | Promise<Served> {
+    const held = this.#shelf.peek(passage.key.text, passage.headers);
+    return held === undefined ? this.#search(passage) : this.#reuse(passage, held);
+  }
+
+  async #search(passage: Passage): Promise<Served> {
+    const { text } = passage.key;
     // What is not for sharing is hardly in the tier beneath; its requests do not wait to look there.
-    const deep = (): boolean => !this.#fetches.isUnshared(key.text);
-    const { entry, varies } = await this.#shelf.find(key.text, passage.headers, deep);
-    if (entry === undefined) return this.#forward(passage, undefined, varies ? "vary-miss" : "uri-miss");
+    const deep = (): boolean => !this.#fetches.isUnshared(text);
+    const { entry, varies } = await this.#shelf.find(text, passage.headers, deep);
+    if (entry !== undefined) return this.#reuse(passage, entry);
+    return this.#forward(passage, undefined, varies ? "vary-miss" : "uri-miss");
+  }
+
+  /** With what is stored, where it may be; else with what the origin says of it. */
+  #reuse(passage: Passage, entry: StoredResponse): Served | Promise<Served> {
+    const { input, asked } = passage;
     const now = this.#now();
     const purged = this.#purgeState(entry.head, input.purges);
     const reuse = reuseOf(entry.head, asked, purged, now);

@@ -52,9 +52,11 @@ export interface ControlOptions {
   readonly observe: (event: InvalidationEvent) => void;
 }
 
+type WaitUntil = (work: Promise<unknown>) => void;
+
 export interface Control {
   /** What is in force; waits only where what the isolate holds could break the 5 s promise. Never throws. */
-  snapshot(now: number, waitUntil: (work: Promise<unknown>) => void): Promise<Snapshot>;
+  snapshot(now: number, waitUntil: WaitUntil): Snapshot | Promise<Snapshot>;
   /** Content of a published rules package, from the site's cache or the object; null where it is unknown. */
   rulesPackage(version: string): Promise<Uint8Array | null>;
   /** Has what an unsafe request made invalid purged in the other isolates too: soon, gathered and limited. Never throws. */
@@ -130,27 +132,32 @@ export function createControl(options: ControlOptions): Control {
     while (isRefreshing() && clock() < giveUpAt) await sleep(LOOK_AGAIN_MS);
   }
 
+  async function renewed(now: number, waitUntil: WaitUntil): Promise<Snapshot> {
+    const refreshing = now - refreshingSince < PATIENCE_MS;
+    // While the object cannot be reached, what is held serves and one request a second tries again.
+    const resting = now - failedAt < RETRY_MS || (failedAt !== NEVER && refreshing);
+    if (now - (held?.checkedAt ?? NEVER) >= FRESH_MS && !resting) {
+      if (isYoung(now)) {
+        if (!refreshing) waitUntil(refresh(now));
+      } else {
+        const failedBefore = failedAt;
+        if (refreshing) await lookForOther();
+        // Where the other failed there is nothing to wait for; where it was cut off with its request, this one takes over.
+        if (!isYoung(clock()) && failedAt === failedBefore) await refresh(clock());
+      }
+    }
+    return effective(held?.published ?? null, Math.max(now, clock()));
+  }
+
   return {
     get port() {
       return port();
     },
     builtin,
-    async snapshot(now, waitUntil) {
-      const refreshing = now - refreshingSince < PATIENCE_MS;
-      // While the object cannot be reached, what is held serves and one request a second tries again.
-      const resting = now - failedAt < RETRY_MS || (failedAt !== NEVER && refreshing);
-      if (now - (held?.checkedAt ?? NEVER) >= FRESH_MS && !resting) {
-        if (isYoung(now)) {
-          if (!refreshing) waitUntil(refresh(now));
-        } else {
-          const failedBefore = failedAt;
-          if (refreshing) await lookForOther();
-          // Where the other failed there is nothing to wait for; where it was cut off with its request, this one takes over.
-          if (!isYoung(clock()) && failedAt === failedBefore) await refresh(clock());
-        }
-      }
-      return effective(held?.published ?? null, Math.max(now, clock()));
-    },
+    snapshot: (now, waitUntil) =>
+      held !== null && now - held.checkedAt < FRESH_MS
+        ? effective(held.published, now)
+        : renewed(now, waitUntil),
     async rulesPackage(version) {
       const stored = await site.readPackage(version);
       if (stored !== null) return stored;

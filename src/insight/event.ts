@@ -30,6 +30,8 @@ export interface SentinelRecord {
 
 /** One request as every stage left it. Outcomes and reasons are members of their module's closed unions. */
 export interface RequestEvent {
+  /** The kind of log line. */
+  readonly event: "request";
   readonly requestId: string;
   /** Start, milliseconds since the epoch. */
   readonly time: number;
@@ -74,18 +76,26 @@ export interface RequestEvent {
 
 /** The event as its log line. */
 export function logLine(event: RequestEvent): string {
-  const { error, sentinel } = event;
-  return JSON.stringify({
-    event: "request",
-    ...event,
-    path: redactPath(event.path),
-    query: redactQuery(event.query),
-    sentinel: sentinel === null || sentinel.matches.length === 0 ? sentinel : redactMatches(sentinel),
-    error: error === null || error.cause === null ? error : { ...error, cause: redactText(error.cause) },
-  });
+  return JSON.stringify(redacted(event));
 }
 
-function redactMatches(sentinel: SentinelRecord): SentinelRecord {
+/** The event as it may be written: itself, as nearly always, where nothing in it needs hiding. */
+function redacted(event: RequestEvent): RequestEvent {
+  const path = redactPath(event.path);
+  const query = redactQuery(event.query);
+  const error = redactedError(event.error);
+  const sentinel = redactedMatches(event.sentinel);
+  const isClean =
+    path === event.path && query === event.query && error === event.error && sentinel === event.sentinel;
+  return isClean ? event : { ...event, path, query, sentinel, error };
+}
+
+function redactedError(error: RequestEvent["error"]): RequestEvent["error"] {
+  return error === null || error.cause === null ? error : { ...error, cause: redactText(error.cause) };
+}
+
+function redactedMatches(sentinel: SentinelRecord | null): SentinelRecord | null {
+  if (sentinel === null || sentinel.matches.length === 0) return sentinel;
   const matches = sentinel.matches.map((match) => ({
     ...match,
     where: redactText(match.where),

@@ -240,7 +240,7 @@ describe("an unsafe request in one isolate", () => {
     );
     const behind: Promise<unknown>[] = [];
     const waitUntil = (work: Promise<unknown>): void => void behind.push(work);
-    await Promise.all(isolates.map((control) => control.snapshot(Date.now(), waitUntil)));
+    await Promise.all(isolates.map(async (control) => control.snapshot(Date.now(), waitUntil)));
     const [first] = isolates;
     first?.invalidate([url("/product/x")], waitUntil);
     const at = Date.now();

@@ -114,7 +114,7 @@ describe("snapshot", () => {
 
   it("makes a cold crowd share one read, without sharing a promise", async () => {
     const edge = isolate();
-    const crowd = Promise.all(Array.from({ length: 100 }, () => edge.snapshot()));
+    const crowd = Promise.all(Array.from({ length: 100 }, async () => edge.snapshot()));
     await edge.pass(20);
     expect((await crowd).every(({ source }) => source === "control")).toBe(true);
     expect(edge.object.reads).toBe(1);

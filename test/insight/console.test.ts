@@ -199,6 +199,7 @@ describe("the console", () => {
     const matches = [{ rule: "sqli-1", class: "sqli", uncounted: null, where: "args:q", excerpt: hostile }];
     insight.record(
       {
+        event: "request",
         requestId: "r-9",
         time: now,
         method: "GET",

@@ -5,6 +5,7 @@ import { insightRoutes } from "../../src/insight/api/index.ts";
 import { createInsight, type RequestEvent } from "../../src/insight/index.ts";
 
 const event: RequestEvent = {
+  event: "request",
   requestId: "r-1",
   time: Date.UTC(2026, 10, 22),
   method: "GET",
