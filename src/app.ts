@@ -1,6 +1,6 @@
 /** Wires the modules together, once an isolate and entry point. Bad bindings are an error of every request until they are mended. */
 import { type Settings, readSettings } from "./bindings.ts";
-import { PurgeView, createCache, longestLifeMs } from "./cache/index.ts";
+import { PurgeView, createCache, longestLifeMs, purgesUnknown } from "./cache/index.ts";
 import { type Control, type Snapshot, createControl } from "./control/index.ts";
 import { handle } from "./edge.ts";
 import type { Env } from "./env.ts";
@@ -55,6 +55,7 @@ const LATENCY_TARGETS = { byClass: { media: 1000, checkout: 1000 }, otherwise: 5
 
 function wire(env: Env, policy: Policy): EdgeParts {
   const { blueprint } = policy;
+  const wiredAt = now();
   const settings = readSettings(env, blueprint);
   const insight = createInsight({
     namespace: env.INSIGHT,
@@ -115,7 +116,9 @@ function wire(env: Env, policy: Policy): EdgeParts {
     sentinel: sentinelsOf(policy, control, insight),
     takeFromLimit: limitsOf(env, insight),
     sentinelSettings: memoized((snapshot) => settingsOf(snapshot)),
-    purges: memoized((snapshot) => new PurgeView(snapshot.purges)),
+    purges: memoized(({ source, purges }) =>
+      source === "builtin" ? purgesUnknown(wiredAt) : new PurgeView(purges),
+    ),
     operate: operatorWhenNeeded({ policy, settings, control, fabric, insight, queue }),
     now,
   };

@@ -17,7 +17,7 @@ import {
 import type { Shared } from "./flight.ts";
 import { timeToLive } from "./freshness.ts";
 import { type BodySource, respond } from "./respond.ts";
-import type { StoredResponse } from "./stored.ts";
+import type { HeaderList, StoredResponse } from "./stored.ts";
 
 /** Asks the origin with the client's method and range, and stores nothing. */
 export async function direct(passage: Passage, reason: "range" | "head", why: Forwarded): Promise<Served> {
@@ -147,12 +147,15 @@ export function fromLanding(passage: Passage, landing: Landing, why: Forwarded, 
     stored: true,
   };
   const outcome = landing.phase === "stored" ? "revalidated" : "miss";
-  return served(
-    passage,
-    respond(passage.input, head, sourceOf(landing), status, now, passage.note),
-    outcome,
-    head.fragments,
-  );
+  const answer = respond(passage.input, head, sourceOf(landing), status, now, passage.note);
+  return served(passage, withFields(answer, landing.own ?? []), outcome, head.fragments);
+}
+
+function withFields(answer: Answer, fields: HeaderList): Answer {
+  if (fields.length === 0) return answer;
+  const headers = new Headers(answer.headers);
+  for (const [name, value] of fields) headers.set(name, value);
+  return { ...answer, headers };
 }
 
 function sourceOf(state: Shared): BodySource {

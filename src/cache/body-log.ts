@@ -4,6 +4,10 @@ import { Signal } from "./signal.ts";
 const WINDOW = 1_048_576;
 /** A reader that takes nothing for so long is cut off rather than hold up the others. */
 const STALL_MS = 15_000;
+/** A body that gets nothing for so long, and is not held up by its readers, has lost the request that fetched it. */
+const STUCK_MS = 30_000;
+/** So long a body that is not stored waits for its first reader. */
+const ATTACH_MS = 2_000;
 /** A reader that gets nothing for so long gives up on the origin. */
 const SILENCE_MS = 60_000;
 
@@ -20,6 +24,21 @@ export interface ByteBudget {
   give(bytes: number): void;
 }
 
+/** A budget of so many bytes. */
+export function byteBudget(limit: number): ByteBudget {
+  let held = 0;
+  return {
+    take(bytes) {
+      if (held + bytes > limit) return false;
+      held += bytes;
+      return true;
+    },
+    give(bytes) {
+      held -= bytes;
+    },
+  };
+}
+
 /**
  * A response body that is read once, by the request that fetched it, and
  * replayed to any number of requests from plain memory while it arrives.
@@ -33,17 +52,41 @@ export interface ByteBudget {
  * the slowest.
  */
 export class BodyLog {
+  readonly #now: () => number;
   readonly #signal = new Signal();
   readonly #readers = new Set<Reader>();
+  #hadReaders = false;
   #chunks: Uint8Array[] = [];
   #dropped = 0;
   #held = 0;
   #whole = true;
   #state: "open" | "done" | "broken" = "open";
+  #progressAt: number;
+  #budget: ByteBudget | undefined;
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#progressAt = now();
+  }
 
   /** Whether a late reader still finds the first byte. */
   get whole(): boolean {
     return this.#whole;
+  }
+
+  /** Whether nothing has come for so long that nothing will: workerd ends a request, and with it what it reads, some time after its client has left. */
+  isStuck(): boolean {
+    return this.#whole && this.#state === "open" && this.#now() - this.#progressAt > STUCK_MS;
+  }
+
+  /** Ends what is stuck: its readers are told, and its bytes are given back. */
+  abandon(): void {
+    this.#state = "broken";
+    this.#chunks = [];
+    this.#budget?.give(this.#held);
+    this.#budget = undefined;
+    this.#held = 0;
+    this.#signal.wake();
   }
 
   /** Pumps the origin's body to its end. Runs in the request that owns `source`. Resolves to the whole body, or undefined where it is too large, broken, or wanted by nobody. */
@@ -54,46 +97,61 @@ export class BodyLog {
     onOverflow: () => void,
   ): Promise<Uint8Array | undefined> {
     const reader = source.getReader();
+    this.#budget = budget;
     try {
       for (;;) {
         const { done, value } = await reader.read();
-        if (done) break;
-        if (value.byteLength === 0) continue;
-        if (this.#whole && !(this.#held + value.byteLength <= limit && budget.take(value.byteLength))) {
-          budget.give(this.#held);
-          this.#whole = false;
-          onOverflow();
-        }
-        this.#chunks.push(value);
-        this.#held += value.byteLength;
-        this.#signal.wake();
-        if (!this.#whole && !(await this.#roomForMore())) {
+        if (this.#state === "broken") await reader.cancel("abandoned");
+        if (done || this.#state === "broken") break;
+        if (value.byteLength > 0 && !(await this.#take(value, limit, onOverflow))) {
           await reader.cancel("nobody reads this any more");
           break;
         }
       }
-      this.#state = "done";
-      return this.#whole ? joined(this.#chunks, this.#held) : undefined;
+      if (this.#state === "open") this.#state = "done";
+      return this.#whole && this.#state === "done" ? joined(this.#chunks, this.#held) : undefined;
     } catch {
       this.#state = "broken";
       return undefined;
     } finally {
-      if (this.#whole) budget.give(this.#held);
+      this.#budget?.give(this.#held);
+      this.#budget = undefined;
       this.#signal.wake();
     }
   }
 
-  /** False once there is no reader left. */
+  /** False where there is nobody left to take it for. */
+  async #take(chunk: Uint8Array, limit: number, onOverflow: () => void): Promise<boolean> {
+    this.#progressAt = this.#now();
+    const fits = this.#held + chunk.byteLength <= limit && this.#budget?.take(chunk.byteLength) === true;
+    if (this.#whole && !fits) {
+      this.#budget?.give(this.#held);
+      this.#budget = undefined;
+      this.#whole = false;
+      onOverflow();
+    }
+    this.#chunks.push(chunk);
+    this.#held += chunk.byteLength;
+    this.#signal.wake();
+    return this.#whole || this.#roomForMore();
+  }
+
+  /** False once there is no reader left, or where none has come. */
   async #roomForMore(): Promise<boolean> {
     for (;;) {
       this.#dropTaken();
-      if (this.#readers.size === 0) return false;
+      if (this.#readers.size === 0 && this.#hadReaders) return false;
       if (this.#held <= WINDOW) return true;
-      if (!(await this.#signal.change(STALL_MS))) this.#cutSlowest();
+      const patience = this.#hadReaders ? STALL_MS : ATTACH_MS;
+      if (await this.#signal.change(patience)) continue;
+      if (!this.#hadReaders) return false;
+      this.#cutSlowest();
     }
   }
 
   #dropTaken(): void {
+    // The request that asked may come for its stream after the first bytes.
+    if (!this.#hadReaders) return;
     const slowest = Math.min(...[...this.#readers].map((reader) => reader.next));
     for (; this.#dropped < slowest && this.#chunks.length > 0; this.#dropped++)
       this.#held -= this.#chunks.shift()?.byteLength ?? 0;
@@ -110,8 +168,10 @@ export class BodyLog {
 
   /** A stream of the whole body, of the request that calls this. Errors where the origin broke off, so that the client can tell. */
   stream(): ReadableStream<Uint8Array> {
-    const reader: Reader = { next: 0, cut: !this.#whole };
+    const reader: Reader = { next: 0, cut: this.#dropped > 0 };
     this.#readers.add(reader);
+    this.#hadReaders = true;
+    this.#signal.wake();
     return new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => this.#pull(reader, controller),

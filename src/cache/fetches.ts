@@ -1,6 +1,6 @@
-import { BodyLog, type ByteBudget } from "./body-log.ts";
+import { BodyLog, type ByteBudget, byteBudget } from "./body-log.ts";
 import { EdgeError } from "../http/errors.ts";
-import { freshened } from "./fields.ts";
+import { freshened, unstoredFields } from "./fields.ts";
 import { Flight, type FlightState, type Shared } from "./flight.ts";
 import { timeToLive } from "./freshness.ts";
 import { addConditions } from "./origin-request.ts";
@@ -8,21 +8,28 @@ import { malformedFields } from "./malformed.ts";
 import { type CacheDependencies, type Passage, originUrl } from "./passage.ts";
 import type { Shelf } from "./shelf.ts";
 import { type Exchange, type NotStoredReason, headToStore } from "./store-head.ts";
-import type { StoredHead, StoredResponse } from "./stored.ts";
+import type { HeaderList, StoredHead, StoredResponse } from "./stored.ts";
 import { Until } from "./until.ts";
 
-/** What asking the origin came to, for the request that asked. `originStatus`: as the origin answered; undefined where it was not asked after all. */
-export type Landing = { readonly originStatus: number | undefined } & (
+/**
+ * What asking the origin came to, for the request that asked. `originStatus`: as
+ * the origin answered; undefined where it was not asked after all. `own`: fields
+ * that are for this request and not stored (`no-cache="..."`).
+ */
+export type Landing = { readonly originStatus: number | undefined; readonly own?: HeaderList } & (
   Shared | { readonly phase: "alone"; readonly response: Response; readonly reason: NotStoredReason }
 );
 
 /** Bytes that all bodies under way may hold together, to be stored. */
 const HOLD_BYTES = 33_554_432;
 const REMEMBERED_KEYS = 10_000;
+const SWEEP_MS = 10_000;
 /** For so long a key whose response was not for sharing is not waited for. */
 const UNSHARED_MS = 120_000;
 /** Refusals that are the origin's word on the page, not on this one request. */
 const WITHDRAWALS: ReadonlySet<NotStoredReason> = new Set<NotStoredReason>(["no-store", "private"]);
+/** What was there is there no longer, whether that is worth storing or not. */
+const GONE = new Set([404, 410]);
 const NULL_BODY = new Set([204, 205]);
 
 /**
@@ -35,6 +42,9 @@ export class Fetches {
   readonly #objectBytes: number;
   readonly #budget: ByteBudget = byteBudget(HOLD_BYTES);
   readonly #flights = new Map<string, Flight>();
+  /** Bodies under way. */
+  readonly #bodies = new Set<BodyLog>();
+  #sweptAt = 0;
   readonly #unshared = new Until(REMEMBERED_KEYS);
 
   constructor(shelf: Shelf, dependencies: CacheDependencies, objectBytes: number) {
@@ -45,7 +55,22 @@ export class Fetches {
 
   /** The request for this key that is under way. */
   under(flightKey: string): Flight | undefined {
-    return this.#flights.get(flightKey);
+    const flight = this.#flights.get(flightKey);
+    if (flight?.isLost(this.#dependencies.now()) !== true) return flight;
+    this.#flights.delete(flightKey);
+    return undefined;
+  }
+
+  /** Lets go of what was cut off with its request, from time to time. */
+  #sweep(now: number): void {
+    if (now - this.#sweptAt < SWEEP_MS) return;
+    this.#sweptAt = now;
+    for (const [key, flight] of this.#flights) if (flight.isLost(now)) this.#flights.delete(key);
+    for (const body of this.#bodies) {
+      if (!body.isStuck()) continue;
+      body.abandon();
+      this.#bodies.delete(body);
+    }
   }
 
   /** Whether this key's answers are not for sharing, so that waiting for one would be in vain (hit-for-miss). */
@@ -64,26 +89,28 @@ export class Fetches {
     keepsOld: boolean,
     flightKey: string | undefined,
   ): Promise<Landing> {
-    const flight = flightKey === undefined ? undefined : new Flight();
+    const now = this.#dependencies.now();
+    this.#sweep(now);
+    const flight = flightKey === undefined ? undefined : new Flight(now);
     if (flight !== undefined && flightKey !== undefined) this.#flights.set(flightKey, flight);
     const leave = (): void => {
       if (flightKey !== undefined && this.#flights.get(flightKey) === flight) this.#flights.delete(flightKey);
     };
-    const landing = this.#land(this.#fetch(passage, entry, keepsOld, leave), passage.key.text, flight, leave);
+    const landing = this.#land(this.#fetch(passage, entry, keepsOld, leave), passage, flight, leave);
     passage.input.waitUntil(landing.catch(() => undefined));
     return landing;
   }
 
   async #land(
     fetching: Promise<Landing>,
-    key: string,
+    passage: Passage,
     flight: Flight | undefined,
     leave: () => void,
   ): Promise<Landing> {
     try {
       const landing = await fetching;
       flight?.land(forFollowers(landing));
-      this.#remember(key, landing);
+      if (!isOwn(passage)) this.#remember(passage.key.text, landing);
       if (landing.phase !== "streaming") leave();
       return landing;
     } catch (error) {
@@ -103,10 +130,11 @@ export class Fetches {
 
   async #fetch(
     passage: Passage,
-    entry: StoredResponse | undefined,
+    present: StoredResponse | undefined,
     keepsOld: boolean,
     leave: () => void,
   ): Promise<Landing> {
+    const entry = isOwn(passage) ? undefined : present;
     const newer =
       entry === undefined ? undefined : await this.#shelf.newer(passage.key.text, passage.headers, entry);
     if (newer !== undefined && passage.isFresh(newer.head))
@@ -134,11 +162,13 @@ export class Fetches {
     const head = keepsOld && isFailure(response) ? "origin-error" : this.#headOf(response, exchange, passage);
     if (typeof head === "string") {
       // What the origin now answers is not for sharing: what it answered before is not either.
-      const withdrawn = entry !== undefined && WITHDRAWALS.has(head);
-      if (withdrawn) passage.input.waitUntil(this.#shelf.forget(passage.key.text));
+      const withdrawn = WITHDRAWALS.has(head) || GONE.has(originStatus);
+      if (entry !== undefined && withdrawn && !isOwn(passage))
+        passage.input.waitUntil(this.#shelf.forget(passage.key.text));
       return { originStatus, phase: "alone", response, reason: head };
     }
-    return { originStatus, ...this.#streamed(passage, head, response, leave) };
+    const own = unstoredFields(response.headers);
+    return { originStatus, own, ...this.#streamed(passage, head, response, leave) };
   }
 
   #headOf(response: Response, exchange: Exchange, passage: Passage): StoredHead | NotStoredReason {
@@ -172,7 +202,8 @@ export class Fetches {
     response: Response,
     leave: () => void,
   ): FlightState & { phase: "streaming" } {
-    const body = new BodyLog();
+    const body = new BodyLog(this.#dependencies.now);
+    this.#bodies.add(body);
     const declared = lengthOf(response);
     const source = response.body ?? new Blob([]).stream();
     const filled = body.fill(source, this.#objectBytes, this.#budget, () => {
@@ -180,6 +211,7 @@ export class Fetches {
       leave();
     });
     const kept = filled.then(async (bytes) => {
+      this.#bodies.delete(body);
       const stored =
         bytes === undefined || (declared !== undefined && declared !== bytes.byteLength) ? undefined : bytes;
       const writing =
@@ -196,6 +228,11 @@ export class Fetches {
     passage.input.waitUntil(kept);
     return { phase: "streaming", head, body, length: declared };
   }
+}
+
+/** Whether the answer is this request's own, and says nothing of what is stored for others: strangers send credentials and `no-store` as they like. */
+function isOwn({ authorized, asked }: Passage): boolean {
+  return authorized || asked.has("no-store");
 }
 
 /** The head of what is stored or being stored. */
@@ -241,18 +278,4 @@ function strayConfirmation(): EdgeError {
     detail: "The store answered a question that was not asked.",
     retryable: true,
   });
-}
-
-function byteBudget(limit: number): ByteBudget {
-  let held = 0;
-  return {
-    take(bytes) {
-      if (held + bytes > limit) return false;
-      held += bytes;
-      return true;
-    },
-    give(bytes) {
-      held -= bytes;
-    },
-  };
 }

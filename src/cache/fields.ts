@@ -1,4 +1,4 @@
-import type { Directives } from "./directives.ts";
+import { type Directives, responseDirectives } from "./directives.ts";
 import type { HeaderList } from "./stored.ts";
 
 /** RFC 9111 section 3.1 and RFC 9110 section 7.6.1: of one hop, never stored. */
@@ -44,6 +44,24 @@ export function storedFields(headers: Headers, directives: Directives, now: numb
   // RFC 9110 section 6.6.1: a recipient with a clock dates what came undated.
   if (!headers.has("date")) fields.push(["date", new Date(now).toUTCString()]);
   return { headers: fields, edgeHeaders };
+}
+
+/** Fields that `no-cache` names: for whom they were sent, and nobody after (RFC 9111 section 5.2.2.4). */
+export function unstoredFields(headers: Headers): HeaderList {
+  const names = listed(qualified(responseDirectives(headers).directives));
+  return names.flatMap((name): [string, string][] => {
+    const value = name === "" || HOP_BY_HOP.has(name) ? null : readField(headers, name);
+    return value === null ? [] : [[name, value]];
+  });
+}
+
+/** Null too where the name is none. */
+function readField(headers: Headers, name: string): string | null {
+  try {
+    return headers.get(name);
+  } catch {
+    return null;
+  }
 }
 
 function qualified(directives: Directives): string | null {

@@ -22,11 +22,24 @@ export type FlightState =
 export type Shared = Extract<FlightState, { phase: "stored" | "streaming" }>;
 
 const WAIT_MS = 10_000;
+/** No origin request takes longer; what has, was cut off with the request that made it. */
+const LOST_MS = 30_000;
 
 /** One origin request that others may wait for (RFC 9111 section 4: collapsed requests). */
 export class Flight {
   readonly #signal = new Signal();
+  readonly #began: number;
   #state: FlightState = { phase: "waiting" };
+
+  constructor(now: number) {
+    this.#began = now;
+  }
+
+  /** Whether it will come to nothing, because the request that made it is no more. */
+  isLost(now: number): boolean {
+    if (this.#state.phase === "waiting") return now - this.#began > LOST_MS;
+    return this.#state.phase === "streaming" && this.#state.body.isStuck();
+  }
 
   land(state: FlightState): void {
     this.#state = state;

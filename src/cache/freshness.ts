@@ -1,5 +1,5 @@
 import { parseHttpDate } from "./dates.ts";
-import { type Directives, deltaSeconds } from "./directives.ts";
+import { type Directives, MAX_DELTA, deltaSeconds } from "./directives.ts";
 import type { CacheClass } from "./compiled.ts";
 import type { StoredHead } from "./stored.ts";
 
@@ -97,7 +97,7 @@ export function initialAge(headers: Headers, requestTime: number, responseTime: 
   const date = parseHttpDate(headers.get("date"), responseTime) ?? responseTime;
   const apparent = Math.max(0, (responseTime - date) / SECOND);
   const first = (headers.get("age") ?? "").split(",", 1)[0]?.trim() ?? "";
-  const age = Number(/^\d+(?=\s*(?:;|$))/.exec(first)?.[0] ?? 0);
+  const age = Math.min(MAX_DELTA, Number(/^\d+(?=\s*(?:;|$))/.exec(first)?.[0] ?? 0));
   return Math.max(apparent, age + (responseTime - requestTime) / SECOND);
 }
 

@@ -17,7 +17,7 @@ export {
 } from "./passage.ts";
 export { type CacheClass, type CompiledCachePolicy, type Dimension, type FragmentRules } from "./compiled.ts";
 export type { CacheEvent, FragmentFailure, MalformedPart } from "./events.ts";
-export { type Purge, type PurgeKind, PurgeView } from "./purge.ts";
+export { type Purge, type PurgeKind, PurgeView, purgesUnknown } from "./purge.ts";
 export { EdgeCache } from "./serve.ts";
 export { type NotStoredReason, longestLifeMs } from "./store-head.ts";
 

@@ -98,6 +98,7 @@ export interface Passage {
   readonly note: Note;
   /** Whether a stored response may answer this request as it is. */
   readonly isFresh: (head: StoredHead) => boolean;
+  readonly isPurged: (head: StoredHead) => boolean;
 }
 
 /** The origin's URL for what the key says, and nothing else. */

@@ -1,4 +1,4 @@
-import { hashTag } from "./tags.ts";
+import { hashTag, hashText } from "./tags.ts";
 import type { StoredHead } from "./stored.ts";
 
 export type PurgeKind = "tag" | "url" | "prefix" | "all";
@@ -29,7 +29,7 @@ const NEVER: Times = { soft: -1, hard: -1 };
  */
 export class PurgeView {
   readonly #tags = new Map<number, Times>();
-  readonly #urls = new Map<string, Times>();
+  readonly #urls = new Map<number, Times>();
   readonly #prefixes: { readonly value: string; readonly times: Times }[] = [];
   readonly #all: Times = { soft: -1, hard: -1 };
   readonly #anyTag: Times = { soft: -1, hard: -1 };
@@ -52,7 +52,7 @@ export class PurgeView {
       case "all":
         return [this.#all];
       case "url":
-        return [entry(this.#urls, fromPath(purge.value))];
+        return [entry(this.#urls, hashText(fromPath(purge.value)))];
       case "tag":
         return [entry(this.#tags, hashTag(purge.value)), this.#anyTag];
       case "prefix": {
@@ -79,12 +79,20 @@ export class PurgeView {
 
   *#hitting(head: StoredHead): Generator<Times> {
     yield this.#all;
-    yield this.#urls.get(head.target) ?? NEVER;
+    if (this.#urls.size > 0) yield this.#urls.get(hashText(head.target)) ?? NEVER;
     for (const prefix of this.#prefixes) if (head.target.startsWith(prefix.value)) yield prefix.times;
     if (this.#tags.size === 0) return;
     if (head.anyTag) yield this.#anyTag;
     for (const tag of head.tags) yield this.#tags.get(tag) ?? NEVER;
   }
+}
+
+/**
+ * What an isolate takes for purged that has not heard of any purge yet because it
+ * cannot reach the control plane: all that others stored before it began is stale.
+ */
+export function purgesUnknown(since: number): PurgeView {
+  return new PurgeView([{ kind: "all", value: "", soft: true, at: since }]);
 }
 
 function entry<K>(map: Map<K, Times>, key: K): Times {

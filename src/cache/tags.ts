@@ -13,9 +13,13 @@ const TWO_32 = 0x1_0000_0000;
  * never too little. Tags are compared caselessly, as Cloudflare's are.
  */
 export function hashTag(tag: string): number {
+  return hashText(tag.toLowerCase());
+}
+
+/** As `hashTag`, with regard to letter case: what strangers choose, and may be long, is remembered so. */
+export function hashText(text: string): number {
   let high = SEED_HIGH;
   let low = SEED_LOW;
-  const text = tag.toLowerCase();
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
     high = Math.imul(high ^ code, FNV_PRIME);

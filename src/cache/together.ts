@@ -47,8 +47,8 @@ export class Together {
   ): Promise<Served | undefined> {
     const { key } = passage;
     let flightKey = key.text;
-    // Twice at most: as asked, then among those of the same variant.
-    for (let attempts = 2; attempts > 0; attempts--) {
+    // As asked, then among those of the same variant, then among those who come after a purge.
+    for (let attempts = 3; attempts > 0; attempts--) {
       const flight = this.#fetches.under(flightKey);
       if (flight === undefined) {
         return this.#arrived(passage, entry) ?? this.#asked(passage, entry, keepsOld, flightKey, why);
@@ -57,11 +57,9 @@ export class Together {
       if (state.phase === "failed") throw state.error;
       if (state.phase !== "stored" && state.phase !== "streaming") return undefined;
       if (isFor(passage, state)) return fromFlight(passage, state, why, this.#now());
-      const head = headOf(state);
-      if (isVariantFor(passage, head)) return undefined;
-      flightKey = [key.text, head.vary.join(), variantOf(head.vary, passage.headers())]
-        .map(lengthPrefixed)
-        .join("");
+      const next = nextFlight(passage, state);
+      if (next === undefined) return undefined;
+      flightKey = next;
     }
     return undefined;
   }
@@ -90,6 +88,18 @@ function isFor(passage: Passage, state: Shared): boolean {
   if (state.phase === "streaming" && !state.body.whole) return false;
   const head = headOf(state);
   return passage.isFresh(head) && isVariantFor(passage, head);
+}
+
+/** Where those gather whom another request's answer does not fit; undefined where each asks for himself. */
+function nextFlight(passage: Passage, state: Shared): string | undefined {
+  const head = headOf(state);
+  const { text } = passage.key;
+  if (!isVariantFor(passage, head)) {
+    return [text, head.vary.join(), variantOf(head.vary, passage.headers())].map(lengthPrefixed).join("");
+  }
+  return passage.isPurged(head)
+    ? [text, "after", String(head.requestTime)].map(lengthPrefixed).join("")
+    : undefined;
 }
 
 function isVariantFor(passage: Passage, head: StoredHead): boolean {

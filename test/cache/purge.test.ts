@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Purge, type PurgeKind, PurgeView } from "../../src/cache/index.ts";
+import { type Purge, type PurgeKind, PurgeView, purgesUnknown } from "../../src/cache/index.ts";
 import { hashTag, responseTags } from "../../src/cache/tags.ts";
 import { START, answer, classWith, policyOf, rigOf } from "./rig.ts";
 
@@ -100,6 +100,28 @@ describe("a purge", () => {
     expect((await rig.get("/p/9999")).outcome).toBe("miss");
     expect(performance.now() - began).toBeLessThan(50);
   }, 60_000);
+});
+
+describe("an isolate that has not heard of any purge", () => {
+  it("confirms what others stored before it began, and keeps what it fetched itself", async () => {
+    const cacheApi = await caches.open("unknown-purges");
+    const fields = { "cache-control": "max-age=600", etag: '"1"' };
+    const other = rigOf(policyOf([classWith()]), cacheApi);
+    other.origin = () => answer("x", fields);
+    for (const path of ["/a", "/b"]) await (await other.get(path)).response.text();
+    await other.settle();
+    const rig = rigOf(policyOf([classWith()]), cacheApi, other.clock);
+    rig.clock.now += 1000;
+    rig.view = purgesUnknown(rig.clock.now);
+    rig.clock.now += 1000;
+    rig.origin = () => answer(null, fields, 304, rig.clock.now);
+    expect((await rig.get("/a")).outcome).toBe("revalidated");
+    await rig.settle();
+    expect((await rig.get("/a")).outcome).toBe("hit");
+    // As soon as it has, what was not purged is good again.
+    rig.view = undefined;
+    expect((await rig.get("/b")).outcome).toBe("hit");
+  });
 });
 
 describe("tags", () => {

@@ -58,6 +58,8 @@ export interface Rig {
   /** The clock, in ms; tests move it. */
   readonly clock: { now: number };
   readonly purges: Purge[];
+  /** In place of `purges`. */
+  view: PurgeView | undefined;
   /** What was counted, in order. */
   readonly events: CacheEvent[];
   /** What was to be purged everywhere, batch by batch. */
@@ -102,7 +104,13 @@ export function rigOf(
     const [pathname = "/", query = ""] = path.split("?", 2);
     const request = new Request(`https://store.acme.com${path}`, { ...init, headers });
     const waitUntil = (promise: Promise<unknown>): void => void behind.push(promise);
-    return { ...inputOf(request), path: pathname, query, purges: new PurgeView(purges), waitUntil };
+    return {
+      ...inputOf(request),
+      path: pathname,
+      query,
+      purges: rig.view ?? new PurgeView(purges),
+      waitUntil,
+    };
   };
   const fetchOrigin = async (request: Request): Promise<Response> => {
     asked.push(request);
@@ -112,6 +120,7 @@ export function rigOf(
     asked,
     clock,
     purges,
+    view: undefined,
     events,
     published,
     origin: () => new Response("unset"),

@@ -44,6 +44,21 @@ describe("hits and misses", () => {
     expect((await rig.get("/b")).response.headers.get("cache-tag")).toBeNull();
   });
 
+  it("keeps fields that no-cache names for the request that brought them", async () => {
+    const rig = rigOf(follow());
+    rig.origin = () =>
+      answer("x", { "cache-control": 'max-age=60, no-cache="x-once, bad name, x-none"', "x-once": "1" });
+    const first = await rig.get("/a");
+    await first.response.text();
+    await rig.settle();
+    const second = await rig.get("/a");
+    expect([first.response.headers.get("x-once"), second.response.headers.get("x-once")]).toEqual([
+      "1",
+      null,
+    ]);
+    expect(second.outcome).toBe("hit");
+  });
+
   it("does not store what breaks off, and lets the client notice", async () => {
     const rig = rigOf(follow());
     rig.origin = () => {

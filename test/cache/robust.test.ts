@@ -1,0 +1,227 @@
+/** Races and strangers: what must not get stuck, be emptied, or fill up. */
+import { describe, expect, it } from "vitest";
+import { BodyLog, byteBudget } from "../../src/cache/body-log.ts";
+
+import { type Purge, PurgeView } from "../../src/cache/index.ts";
+import { type Rig, answer, classWith, policyOf, rigOf, statusOf } from "./rig.ts";
+
+const follow = (): ReturnType<typeof policyOf> => policyOf([classWith()]);
+const PAGE = { "cache-control": "max-age=600" };
+const SECOND = 1000;
+
+/** What the origin is asked and has not answered yet; `let` answers in the order of the questions. */
+function slowOrigin(rig: Rig): ((response: Response) => void)[] {
+  const waiting: ((response: Response) => void)[] = [];
+  rig.origin = async () => new Promise((resolve) => waiting.push(resolve));
+  return waiting;
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** A body that never ends, and never errs: its request was cut off by the platform. */
+function stuckBody(): ReadableStream<Uint8Array> {
+  return new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode("half")) });
+}
+
+describe("a fetch that was cut off with its request", () => {
+  it("before its answer came is not waited for for ever", async () => {
+    const rig = rigOf(follow());
+    slowOrigin(rig);
+    void rig.get("/a");
+    await until(() => rig.asked.length === 1);
+    rig.clock.now += 31 * SECOND;
+    rig.origin = () => answer("fresh", PAGE, 200, rig.clock.now);
+    expect(await (await rig.get("/a")).response.text()).toBe("fresh");
+    expect(rig.asked).toHaveLength(2);
+  });
+
+  it("in the middle of its body is not joined any more, and does not keep the page from being fetched", async () => {
+    const rig = rigOf(follow());
+    rig.origin = () => new Response(stuckBody(), { headers: PAGE });
+    const first = await rig.get("/a");
+    expect(first.outcome).toBe("miss");
+    rig.clock.now += 31 * SECOND;
+    rig.origin = () => answer("whole", PAGE, 200, rig.clock.now);
+    expect(await (await rig.get("/a")).response.text()).toBe("whole");
+  });
+
+  it("while it refreshed a stale page does not leave it stale for ever", async () => {
+    const rig = rigOf(follow());
+    const swr = { "cache-control": "max-age=10, stale-while-revalidate=600" };
+    rig.origin = () => answer("v1", swr, 200, rig.clock.now);
+    await (await rig.get("/a")).response.text();
+    await rig.settle();
+    rig.clock.now += 20 * SECOND;
+    slowOrigin(rig);
+    expect((await rig.get("/a")).outcome).toBe("stale");
+    await until(() => rig.asked.length === 2);
+    rig.clock.now += 31 * SECOND;
+    rig.origin = () => answer("v2", swr, 200, rig.clock.now);
+    expect((await rig.get("/a")).outcome).toBe("stale");
+    await until(() => rig.asked.length === 3);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await (await rig.get("/a")).response.text()).toBe("v2");
+  });
+
+  it("gives back the bytes it held, so that others are still stored", async () => {
+    let now = 0;
+    const budget = byteBudget(10);
+    const log = new BodyLog(() => now);
+    void log.fill(stuckBody(), 100, budget, () => undefined);
+    const reader = log.stream().getReader();
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe("half");
+    expect(budget.take(7)).toBe(false);
+    now += 61 * SECOND;
+    expect(log.isStuck()).toBe(true);
+    log.abandon();
+    await expect(reader.read()).rejects.toThrow(/broke off/);
+    expect(budget.take(10)).toBe(true);
+  });
+});
+
+describe("a stranger with an Authorization header", () => {
+  const cases: readonly (readonly [string, number, Record<string, string>])[] = [
+    ["a private answer", 200, { "cache-control": "private" }],
+    ["a refusal", 401, {}],
+    ["no-store", 200, { "cache-control": "no-store" }],
+    ["a confirmation", 304, {}],
+  ];
+  it.each(cases)("that gets %s does not take the page from the others", async (_, status, headers) => {
+    const rig = rigOf(follow());
+    rig.origin = () => answer("page", { ...PAGE, etag: '"1"' });
+    await (await rig.get("/a")).response.text();
+    await rig.settle();
+    rig.origin = ({ headers: asked }) =>
+      status === 304 && asked.get("if-none-match") === null
+        ? answer("page", { ...PAGE, etag: '"1"' })
+        : answer(status === 304 ? null : "mine", headers, status);
+    await (await rig.get("/a", { authorization: "Bearer x" })).response.text();
+    await rig.settle();
+    expect((await rig.get("/a")).outcome).toBe("hit");
+  });
+
+  it("does not make others ask the origin side by side", async () => {
+    const rig = rigOf(follow());
+    rig.origin = () => answer("mine", { "cache-control": "private" });
+    await (await rig.get("/a", { authorization: "Bearer x" })).response.text();
+    rig.asked.length = 0;
+    rig.origin = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      return answer("page", PAGE);
+    };
+    await Promise.all(Array.from({ length: 20 }, async () => (await rig.get("/a")).response.text()));
+    expect(rig.asked).toHaveLength(1);
+  });
+});
+
+describe("a purge while a page is fetched", () => {
+  it("has those who come after it ask once more, together", async () => {
+    const rig = rigOf(follow());
+    const waiting = slowOrigin(rig);
+    const before = rig.get("/a");
+    await until(() => waiting.length === 1);
+    rig.clock.now += SECOND;
+    rig.purges.push({ kind: "url", value: "/a", soft: false, at: rig.clock.now });
+    rig.clock.now += SECOND;
+    const after = Array.from({ length: 50 }, async () => (await rig.get("/a")).response.text());
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    waiting[0]?.(answer("old", PAGE));
+    expect(await (await before).response.text()).toBe("old");
+    await until(() => waiting.length === 2);
+    waiting[1]?.(answer("new", PAGE, 200, rig.clock.now));
+    expect(new Set(await Promise.all(after))).toEqual(new Set(["new"]));
+    await rig.settle();
+    expect([rig.asked.length, (await rig.get("/a")).outcome]).toEqual([2, "hit"]);
+  });
+});
+
+describe("a page that is gone", () => {
+  it.each([404, 410])("(%d, without a lifetime) is not served stale any longer", async (status) => {
+    const rig = rigOf(follow());
+    const swr = { "cache-control": "max-age=10, stale-while-revalidate=600" };
+    rig.origin = () => answer("page", swr, 200, rig.clock.now);
+    await (await rig.get("/a")).response.text();
+    await rig.settle();
+    rig.clock.now += 20 * SECOND;
+    rig.origin = () => answer("gone", { "cache-control": "max-age=0" }, status, rig.clock.now);
+    expect((await rig.get("/a")).outcome).toBe("stale");
+    await rig.settle();
+    expect((await rig.get("/a")).response.status).toBe(status);
+  });
+});
+
+describe("absurd numbers", () => {
+  it("an age without end is one of 68 years, in both tiers", async () => {
+    const cacheApi = await caches.open("absurd-age");
+    const rig = rigOf(policyOf([classWith({ stale: { whileRevalidate: 0, ifError: 600 } })]), cacheApi);
+    rig.origin = () => answer("x", { ...PAGE, etag: '"1"', age: "9".repeat(400) });
+    const first = await rig.get("/a");
+    expect(statusOf(first)).toMatch(/ttl=-\d+; stored$/);
+    expect(first.response.headers.get("age")).toMatch(/^\d{10}$/);
+    await first.response.text();
+    await rig.settle();
+    const other = rigOf(policyOf([classWith()]), cacheApi, rig.clock);
+    other.origin = rig.origin;
+    expect((await other.get("/a")).outcome).not.toBe("hit");
+  });
+});
+
+describe("memory", () => {
+  it("of purges and invalidations does not grow with the addresses that strangers choose", () => {
+    const view = new PurgeView([]);
+    const long = "x".repeat(16_000);
+    const purge = (value: string): Purge => ({ kind: "url", value, soft: false, at: 1 });
+    for (let index = 0; index < 500; index++) view.add(purge(`/${index}${long}`));
+    // Ten thousand such addresses are 320 MB, more than an isolate has: only their hashes are kept.
+    expect(view.stateOf({ ...HEAD, target: `/7${long}` })).toBe("hard");
+    expect(view.stateOf({ ...HEAD, target: "/other" })).toBe("none");
+  });
+
+  it("of many large bodies at once is bounded: what is over it is streamed and not stored", async () => {
+    const rig = rigOf(policyOf([classWith()], { memoryBytes: 67_108_864, objectBytes: 2_097_152 }));
+    const ends: (() => void)[] = [];
+    rig.origin = () => {
+      const body = new ReadableStream<Uint8Array>({
+        start(controller) {
+          controller.enqueue(new Uint8Array(2_000_000));
+          ends.push(() => controller.close());
+        },
+      });
+      return new Response(body, { headers: PAGE });
+    };
+    const pages = await Promise.all(Array.from({ length: 20 }, async (_, index) => rig.get(`/${index}`)));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const bodies = pages.map(async ({ response }) => (await response.arrayBuffer()).byteLength);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    for (const end of ends) end();
+    expect(await Promise.all(bodies)).toEqual(pages.map(() => 2_000_000));
+    await rig.settle();
+    rig.asked.length = 0;
+    rig.origin = () => answer("x", PAGE);
+    for (const [index] of pages.entries()) await (await rig.get(`/${index}`)).response.body?.cancel();
+    // 32 MB of 40 were held.
+    expect(rig.asked).toHaveLength(4);
+  });
+});
+
+const HEAD = {
+  status: 200,
+  headers: [],
+  edgeHeaders: [],
+  requestTime: 0,
+  responseTime: 0,
+  initialAge: 0,
+  lifetime: 60,
+  staleWhileRevalidate: 0,
+  staleIfError: 0,
+  noCache: false,
+  mustRevalidate: false,
+  vary: [],
+  variant: "",
+  tags: [],
+  anyTag: false,
+  target: "/",
+  fragments: false,
+};
