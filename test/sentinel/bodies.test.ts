@@ -59,6 +59,13 @@ const CASES: readonly (readonly [
   ["JSON in JSON", "application/json", '{"a":"{\\"b\\":\\"c\\"}"}', ['a={"b":"c"}', "a.b=c"]],
   ["JSON in a form", "application/x-www-form-urlencoded", "a=%7B%22b%22%3A1%7D", ['a={"b":1}', "a.b=1"]],
   ["what follows broken JSON", "application/json", '{"a":1} or <x>', ["a=1", "=or <x>"], ["malformed-json"]],
+  ["what begins like JSON", "application/json", "{{7*7}}", ["={{7*7}}"], ["malformed-json"]],
+  [
+    "a form's text without a name",
+    "application/x-www-form-urlencoded",
+    "a=1&b' or '1'='1",
+    ["a=1", "b' or '1'='1", "=b' or '1'='1"],
+  ],
   ["a JSON string that never ends", "application/json", '{"a":"<x', ["=<x"], ["malformed-json"]],
   ["JSON behind a byte order mark", "application/json", '\xef\xbb\xbf{"a":1}', ["a=1"]],
   [
@@ -227,7 +234,7 @@ describe("bodies", () => {
     expect(parsed.budget).toBeNull();
   });
 
-  test("all ran", () => expect(CASES).toHaveLength(46));
+  test("all ran", () => expect(CASES).toHaveLength(48));
 
   test("a prefix is marked and not called malformed", () => {
     expect(parse("application/json", '{"a":"b', false)).toMatchObject({

@@ -13,8 +13,14 @@ export function addArgs(
   for (const [name, value] of pairs) {
     tx.add(`${collection}.names`, "", name);
     addArg(tx, collection, name, value, 0);
+    if (value !== "" && name.length <= LONGEST_NAME && NO_NAME.test(name))
+      tx.add(collection, "", `${name}=${value}`);
   }
 }
+
+/** What is no parameter's name: the text behind `?` or `&` is a value, and its `=` is a part of it. */
+const NO_NAME = /['"`<(;|\s]/;
+const LONGEST_NAME = 1024;
 
 /**
  * Adds one parameter: a GraphQL document as its arguments, JSON as its leaves

@@ -74,8 +74,11 @@ function addKind(kind: BodyKind, text: string, type: string, complete: boolean, 
 function addJsonBody(text: string, complete: boolean, tx: Transaction): void {
   const { at, sound } = addJson(tx, "args.body", "", text, 0);
   if (!sound && complete) tx.fault("malformed-json");
-  if (at < text.length) tx.add("args.body", "", text.slice(at));
+  if (at < text.length) tx.add("args.body", "", at < BARELY_READ ? text : text.slice(at));
 }
+
+/** JSON that ends so early was none: all of it is one value. */
+const BARELY_READ = 3;
 
 function declaredKind(type: string): BodyKind | null {
   if (type.trim().startsWith("multipart/")) return "multipart";

@@ -21,6 +21,21 @@ const SIGNS: readonly (readonly [name: string, expression: RegExp])[] = [
     "dialog-reference",
     /[(=,]\s{0,4}(?:alert|confirm|prompt|eval)\s{0,4}\){1,4}(?:[(`;]|["'`]?\s{0,4}[/>])|=\s{0,2}(?:alert|confirm|prompt|eval)\s{0,2}[,;]\s{0,2}[\w$]{1,9}[(`]/i,
   ],
+  // alert.call(null, 1), Reflect.set.call`${location}...`, [1].with(0, alert).shift()(1), ("al" + "ert")(1)
+  [
+    "dialog-method",
+    /\b(?:alert|confirm|prompt|eval|print|fetch|settimeout)\s{0,3}\??\.\s{0,3}(?:call|apply|bind)\b/i,
+  ],
+  [
+    "template-call",
+    /\.(?:call|apply|bind|map|sort|from|set|get|filter|reduce|assign|replace)`[^`]{0,40}\$\{/i,
+  ],
+  ["dialog-reference", /[(,]\s{0,3}(?:alert|confirm|prompt|eval)\s{0,3}\)\s{0,3}(?:\??\.\w{1,20}\(|\[)/i],
+  [
+    "named-call",
+    /\(\s?["'`](?:alert|confirm|prompt|eval)\b[^"'`]{0,40}["'`]\s?\)\s?\(|["'`](?:al|ale|aler|ev|eva|con|conf|pro|prom)["'`]\s?\+\s?["'`](?:l|al|er|rt|ert|t|firm|irm|mpt|pt)["'`]|["'`](?:a|e)["'`]\s?\+\s?["'`](?:lert|val)["'`]/i,
+  ],
+  ["eval-of-name", /\beval\s?\(\s?(?:\w{1,20}\s?\+|(?:location|name|window|top|self|document|this)\b)/i],
   ["computed-call", /\b(?:window|self|top|parent|frames|globalthis)\[.{1,200}\]\((?:\d|["'`]|document)/i],
   ["remote-call", /\.open\(\s?["'](?:get|post)["']\s?,\s?["'`](?:https?:)?\/\//i],
   [
@@ -59,7 +74,6 @@ const SIGNS: readonly (readonly [name: string, expression: RegExp])[] = [
     "location-assignment",
     /\b(?:location|location\.href|window\.name|document\.location)\s{0,3}=\s{0,3}(?:["'`]?\s{0,3}(?:java|vb)script|name\b|location\.(?:hash|search)|atob|["'`]\/\/|document\.|["'`]https?:\/\/[^"'`]{1,80}["'`]\s{0,3}\+)/i,
   ],
-  ["punctuation-code", /(?:\[\]|\(\)|!|\+|\[|\]|\(|\)){40}/],
   [
     "event-property",
     /["'`;]\s{0,3}(?:window\.|document\.|body\.|self\.)?on(?:error|load|click|mouseover|hashchange|message)\s{0,3}=\s{0,3}(?:alert|eval|confirm|prompt|function|\(|\w{1,9}=>)/i,
@@ -80,11 +94,16 @@ const CODE = /[a-z\])'"`]\s{0,3}(?:[(`[.=]|\?\.)/i;
 
 /** Cheap test that decides whether the expressions above are worth running. */
 const WORTH_READING =
-  /alert|confirm|prompt|eval|document|window|self|top\[|location|fromc|constructor|import|settime|setint|script|msgbox|function|on(?:error|load|click|mouse|hash|message)|fetch|atob|parent\[|frames\[|this\[|\.open\(|[[\]()!+]{30}/i;
+  /alert|confirm|prompt|eval|document|window|self|top\[|location|fromc|constructor|import|settime|setint|script|msgbox|function|on(?:error|load|click|mouse|hash|message)|fetch|atob|parent\[|frames\[|this\[|\.open\(|`\$\{|["'`]\s?\+\s?["'`]|print\b|[[\]()!+]{30}/i;
+
+/** Script written in brackets, `!` and `+` alone; pictures drawn in such signs have no index in them. */
+const PUNCTUATION = /[[\]()!+]{40}/;
+const INDEXED = /[!+]\[\]|\)\[|\]\[/;
 
 /** The sign of script in a text that is not read as markup, or null. */
 export function scriptSign(text: string): string | null {
   if (!CODE.test(text) || !WORTH_READING.test(text)) return null;
+  if (PUNCTUATION.test(text) && INDEXED.test(text)) return "punctuation-code";
   for (const [name, expression] of SIGNS) if (expression.test(text)) return name;
   return null;
 }

@@ -84,7 +84,22 @@ export const ANYWHERE: readonly FreeSign[] = [
     needs: needs("f("),
     expression: /f\([!+(]{0,5}[ns#]\){0,3}[=~]\(?[ns#]\){0,3}[,)]/,
   },
-  { name: "hot-call", needs: needs("h"), expression: /h(?!\(w\))/ },
+  { name: "hot-call", needs: needs("h"), expression: /h(?:(?!\(w\))|\(w\)\){0,9}(?:;?k|=))/ },
+  { name: "delay-call", needs: needs("z(w&"), expression: /&!?[(]{0,9}z\(w\)\){0,9}[k=]/ },
+  { name: "order-then-comment", needs: needs("Bk"), expression: /^[OG]Bn(?:,n){0,20}k/ },
+  {
+    name: "order-by-call",
+    needs: needs("B("),
+    expression: /^[OG]B[zh]\(|[OG]B[fc]\([^k]{0,40}\)H[fcn(]/,
+  },
+  { name: "nested-calls", needs: needs("(", "fc"), expression: /[fc]\([fc]\([fc]\(/ },
+  { name: "call-concatenation", needs: needs("|(", "fc"), expression: /^\|\(?[fc]\([+]?[nsfc]/ },
+  {
+    name: "select-call",
+    needs: needs("S(F", "fc"),
+    expression: /S[AY]{0,2}[^FSk;]{0,30}[fc]\([^FSk;]{1,40}Fw/,
+  },
+  { name: "select-list", needs: needs("S(,"), expression: /S\({1,9}[nsvw]\){1,9},\(?[nsv]/ },
   { name: "server-variable", needs: needs("V"), expression: /[&|]V|V(?:[,)+|=kF;]|$)(?<!^V)/ },
   {
     name: "subselect",
@@ -118,7 +133,8 @@ export const ANYWHERE: readonly FreeSign[] = [
   {
     name: "stacked-select",
     needs: needs("S;"),
-    expression: /;\(?S[AY]{0,2}(?:\+[F,]|[fhzcV(]|[ns0#](?:[,FU;k]|$)|w[,]?w?F[wm](?:[W;kO,]|$)|C)/,
+    expression:
+      /;\(?S[AY]{0,2}(?:\+[F,]|[fhzcV(]|[ns0#](?:[,FU;k]|$)|w[,]?w?F[wm](?:[W;kO,]|$)|C|w(?:,[wnsf0]){0,9}F[mM])/,
   },
   { name: "stacked-schema-change", needs: needs("po;"), expression: /;po[!]?x?w(?:[;k(),]|$|w?$)/ },
   {
@@ -132,9 +148,13 @@ export const ANYWHERE: readonly FreeSign[] = [
     needs: needs("ut"),
     expression: /^uMtw=[ns1]$|u[wmM]t[w,=nsfc()+]{1,30}(?:W[!(]{0,3}[wn][=~]|k|;)/,
   },
-  { name: "delete-from", needs: needs("eF"), expression: /eF(?:w(?:W[!(]{0,5}[wnsf][=~ij(]|;?k)|[mM])/ },
-  { name: "execute", needs: needs("X"), expression: /X(?:h|m|\(s[+|)]|s[|+])/ },
-  { name: "declare", needs: needs("yv"), expression: /yv(?:w|f|c)(?:\(n\))?[;tS=]/ },
+  {
+    name: "delete-from",
+    needs: needs("eF"),
+    expression: /eF(?:w(?:W[!(]{0,5}[wnsf][=~ij(]|;?k)|[mM])|;ew{1,2}Fw/,
+  },
+  { name: "execute", needs: needs("X"), expression: /X(?:h|m|\(s[+|)]|\(v\)|s[|+])/ },
+  { name: "declare", needs: needs("yv"), expression: /yv(?:w|f|c)(?:\(n\))?[;tS=#]/ },
   { name: "wait", needs: needs("g"), expression: /g[wfz][sqQ(v]/ },
   { name: "shutdown", needs: needs("$;"), expression: /;\$(?:w?[;k]|w?$)/ },
   { name: "into-file", needs: needs("IK"), expression: /IK[sqQ(#]/ },
@@ -153,12 +173,18 @@ export const HEADS_AFTER_NUMBER = codesOf("UOGI|+,&;HL~o");
 
 /** Signs at the place where the text leaves the number or the brackets it was written into. */
 export const AFTER_NUMBER: readonly Sign[] = [
-  { name: "union", expression: /^\){0,9}UA?\({0,9}S/ },
+  { name: "into-file", expression: /^\){0,9}IK/ },
+  { name: "call-comparison", expression: /^\){0,9}&[!+(]{0,9}[fc]\(\w?\)=/ },
+  { name: "union", expression: /^\){0,9}UA?(?:\({0,9}S|k$)/ },
+  { name: "null-comparison", expression: /^\){0,9}[|&]wi!?0/ },
   { name: "order-by-column", expression: /^\){0,9}[OG]B(?:[n0](?:,[nz0h(]|k|;|$)|\(S)|^\){0,9}Iv/ },
   { name: "subselect", expression: /^\){0,9}(?:[|+]|,\(?)\(?(?:S[^w]|C|[fhzc]\((?:[wns(#fc0V,)]))/ },
   { name: "subselect", expression: /^\){0,9}&\(?S[fczh+(n]/ },
   { name: "exists", expression: /^\){0,9}&!?x\(/ },
-  { name: "statement", expression: /^\){0,9};(?:pow|rIw[(R]|eFw[Wk;]|uwt|X[hmw]|yv|\$)/ },
+  {
+    name: "statement",
+    expression: /^\){0,9};(?:pow|rIw[(R]|eFw[Wk;]|uwt|X[hmw]|yv|\$|S(?:[+#V(]|[fhzc]\())/,
+  },
   { name: "truth-then-comment", expression: /^\){0,9}[&|][!+(]{0,9}[n1]\){0,9};?k/ },
   { name: "literal-comparison", expression: /^\){0,9}&[!+(]{0,9}n!?~[nw]$/ },
   { name: "having", expression: /^\){0,9}H[nw(]/ },
@@ -196,7 +222,7 @@ export const AFTER_QUOTE: readonly Sign[] = [
   { name: "comment", expression: /^\){0,9};?k/ },
   {
     name: "statement",
-    expression: /^\){0,9};(?:S(?:[^w]|w[,F;k])|pow|pwo|rI|eF|uwt|X[hmsw(]|yv|\$|gw|h|k)/,
+    expression: /^\){0,9};(?:S(?:[^w]|w[,F;k])|pow|pwo|rI|eF|uwt|X[hmsw(]|yv|\$|gw|h|k|w[wM]?;k)/,
   },
   { name: "union", expression: /^\){0,9}(?:U[AY]?\(?[AY]?S|YU)/ },
   { name: "order-by-column", expression: /^\){0,9}[OG]B(?:n(?:,|k|;|$)|w[,]?[wn]?k|[fczh]\()/ },

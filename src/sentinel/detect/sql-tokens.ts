@@ -84,6 +84,8 @@ const ascii = new TextDecoder();
 const KEPT_ROOM = 4_096;
 const tokens = new SqlTokens();
 
+const GLUED = /(?:x?or|and)(?=\d)/iy;
+
 class Reader {
   private readonly text: string;
   private readonly end: number;
@@ -130,6 +132,7 @@ class Reader {
   private word(): void {
     const { text } = this;
     const start = this.at;
+    if (start > 0 && CLASS[text.charCodeAt(start - 1) & 0xff] === Class.digit && this.glued()) return;
     let plain = true;
     let at = start;
     for (;;) {
@@ -161,6 +164,16 @@ class Reader {
     this.leftEnd = at;
     if (again) this.push("d", at - start);
     else this.pushWord(at);
+  }
+
+  /** `1or1=1`: an operator between two numbers needs no space. */
+  private glued(): boolean {
+    GLUED.lastIndex = this.at;
+    const found = GLUED.exec(this.text);
+    if (found === null) return false;
+    this.left = -1;
+    this.push("&", found[0].length);
+    return true;
   }
 
   /** `(` right behind; behind a space only for names that are no English words. */

@@ -60,6 +60,9 @@ const HOT_CALLS =
   "sqlite_version sys_context xmlagg bfilename string_agg generate_series procedure_analyse db_name host_name " +
   "json_extract_path_text version_compile_os st_latfromgeohash ora_hash listagg";
 
+/** Procedures of SQL Server, by how all of them begin. */
+const PROCEDURES = /^[sx]p_[a-z]{3}/;
+
 /** Packages and catalogues: any of their members. */
 const HOT_PREFIXES =
   /^(?:dbms_|utl_|ctxsys\.|user_lock\.|owa_util\.|sys\.(?:dbms|utl|xp)|master\.\.|msdb\.\.)/;
@@ -75,6 +78,8 @@ const CALLS =
   "random rank repeat replace replicate reverse right round row rownum rpad rtrim schema sha sha1 sha2 sign sin soundex " +
   "space sqrt str strcmp stuff substr substring substring_index sum sysdate tan timestamp to_char to_number trim " +
   "ucase upper user utc_date uuid version weekday year rawtohex unicode typeof total_changes changes dcount mlast last " +
+  "user_name suser_name suser_sname object_id object_name col_name pi cos tan atan log10 degrees radians sqrt " +
+  "compress uncompress is_member has_dbaccess " +
   "first chr2 polygon multipoint linestring geometrycollection row_count connection_id inet_aton translate";
 
 const CHARACTER_CALLS = "char chr nchar nchr";
@@ -124,6 +129,7 @@ export function wordKind(word: string, called: boolean): string {
   }
   if (plain !== undefined) return plain;
   if (word.length < 5 || !/[._$]/.test(word)) return "w";
+  if (PROCEDURES.test(word)) return "h";
   if (HOT_PREFIXES.test(word) && (called || word.includes("."))) return "h";
   if (CATALOGUES.test(word)) return "m";
   const last = word.slice(word.lastIndexOf(".") + 1);

@@ -50,11 +50,15 @@ export function detectSqli(value: string): string | null {
   return plain === value ? null : judge(plain);
 }
 
-/** Without the bytes before quotes that swallow an escape (`\\'`, `%bf'`), and with `+` for the spaces that are missing. */
+/** Without the bytes before quotes that swallow an escape (`\\'`, `%bf'`), with quotes of a kind that are doubled once, and with `+` for the spaces that are missing. */
 function undisguised(value: string): string {
-  const quotes = /[\\\xbf\xdf]['"]/.test(value) ? value.replace(/[\\\xbf\xdf](?=['"])/g, "") : value;
+  let quotes = /[\\\xbf\xdf]['"]/.test(value) ? value.replace(/[\\\xbf\xdf](?=['"])/g, "") : value;
+  if (DOUBLED.test(quotes)) quotes = quotes.replace(/(["'])\1{1,3}/g, "$1");
   return quotes.includes("+") && !quotes.includes(" ") ? quotes.replaceAll("+", " ") : quotes;
 }
+
+/** `"" or ""a""=""a`: written for a place where quotes are doubled, all of them. */
+const DOUBLED = /(["'])\1[^"']{0,40}\1\1/;
 
 function judge(value: string): string | null {
   const plain = readSql(value, 0);

@@ -5,7 +5,7 @@
  *
  * Linear: a fixed number of passes; never throws.
  */
-import { visitAttributes, visitList } from "./html-tags.ts";
+import { type AttributeVisitor, visitAttributes, visitList } from "./html-tags.ts";
 import { decodeEntities, runsScript, scriptSign } from "./script-signs.ts";
 
 /** Elements that run, load or replace something by being there, whatever surrounds the name. */
@@ -62,6 +62,16 @@ const LOADING: Readonly<Record<string, RegExp>> = {
 export function detectXss(value: string): string | null {
   if (value.length < 6 || !/[<=(:`]|document/i.test(value)) return null;
   const text = asciiLookalikes(value);
+  return (
+    signOf(text) ?? (SPLITTING_ENTITY.test(text) ? scriptSign(text.replace(SPLITTING_ENTITIES, "")) : null)
+  );
+}
+
+/** White space of a kind that a browser drops out of the middle of a scheme or a name. */
+const SPLITTING_ENTITY = /&(?:tab|newline);/i;
+const SPLITTING_ENTITIES = /&(?:tab|newline);/gi;
+
+function signOf(text: string): string | null {
   if (text.includes("<")) {
     const sign = markupSign(text);
     if (sign !== null) return `tag:${sign}`;
@@ -130,16 +140,23 @@ function attributeSign(text: string): string | null {
   ] as const) {
     const at = quote === "" ? 0 : text.indexOf(quote) + 1;
     if (quote !== "" && at === 0) continue;
-    const found = visitList(text, at, "", (_, rawName, value) => {
+    const found = visitRest(text, at, (_, rawName, value) => {
       const name = rawName.replace(/^[^a-z]{1,20}/, "");
       if (HANDLERS.has(name)) return CODE.test(value) ? "event-handler" : null;
       if (quote === "") return null;
       if (name === "style") return STYLE_CODE.test(plainStyle(value)) ? "style-code" : null;
       return runsScript(value) ? "script-url" : null;
-    }).found;
+    });
     if (found !== null) return `${context}:${found}`;
   }
   return null;
+}
+
+/** A `>` that stands first ends nothing: a filter took the beginning of the tag. */
+function visitRest(text: string, at: number, visit: AttributeVisitor): string | null {
+  const { found, end } = visitList(text, at, "", visit);
+  if (found !== null || end > at + 8 || text[end] !== ">") return found;
+  return visitList(text, end + 1, "", visit).found;
 }
 
 /** The whole text as a URL. `JavaScript: The Good Parts` is a book. */

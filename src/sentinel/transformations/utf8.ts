@@ -8,12 +8,24 @@ export function utf8Decode(text: string): string {
   return text.replace(BOMS, "").replace(SEQUENCES, (sequence) => narrow(codePoint(sequence)));
 }
 
-/** Only what hides ASCII: overlong forms and look-alikes become ASCII; honest letters of other scripts stay as they are. */
+/** Only what hides ASCII: overlong forms and look-alikes become ASCII, what cannot be seen goes; honest letters of other scripts stay as they are. */
 export function foldUtf8(text: string): string {
   return text.replace(SEQUENCES, (sequence) => {
     const point = codePoint(sequence);
-    return point < 0x80 ? String.fromCharCode(point) : (lookAlike(point) ?? sequence);
+    if (point < 0x80) return String.fromCharCode(point);
+    return isInvisible(point) ? "" : (lookAlike(point) ?? sequence);
   });
+}
+
+/** Soft hyphen, zero-width and direction marks (Unicode: Default_Ignorable_Code_Point), as text in a word hides it; joiners of emoji stay. */
+function isInvisible(point: number): boolean {
+  return (
+    point === 0xad ||
+    (point >= 0x200b && point <= 0x200f && point !== 0x200d) ||
+    (point >= 0x202a && point <= 0x202e) ||
+    (point >= 0x2060 && point <= 0x2064) ||
+    point === 0xfeff
+  );
 }
 
 function codePoint(sequence: string): number {

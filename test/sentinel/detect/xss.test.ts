@@ -3,6 +3,18 @@ import fc from "fast-check";
 import { detectXss } from "../../../src/sentinel/detect/index.ts";
 
 const attacks: readonly string[] = [
+  "alert.apply(null, [1])",
+  "confirm.call(null,1)",
+  "Reflect.set.call`${location}${'href'}${name}`",
+  "[1,2,3].with(0,alert).shift()(1)",
+  "('alert(1)')()",
+  "window['al'+'ert'](1)",
+  "'ale'+'rt'()",
+  "eval(a+b+c)",
+  "eval(location.hash.slice(1))",
+  "a&Tab;l&Tab;e&Tab;r&Tab;t(1)",
+  "> src onerror=confirm(1)<",
+  `[][(![]+[])[+[]]+([![]]+[][[]])[+!+[]+[+[]]]]`,
   "<script>alert(1)</script>",
   "<ScRiPt >alert(1)</ScRiPt>",
   "<script src=//evil.example/x.js>",
@@ -127,6 +139,11 @@ const attacks: readonly string[] = [
 ];
 
 const innocent: readonly string[] = [
+  "please call or apply (in writing); alert me",
+  "the print call (see page 5)",
+  "((((((((((((((((((((((((((((((((((((((((((((((((",
+  "!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!! (wow)",
+  "> it is nice <",
   "I <3 this shop",
   "size <40> -- ok?",
   "Table lamp <mini>",
@@ -229,13 +246,13 @@ const innocent: readonly string[] = [
   "Olá <nome>, tudo bem?",
 ];
 
-test("finds every attack of the table (121)", () => {
-  expect(attacks).toHaveLength(121);
+test("finds every attack of the table (133)", () => {
+  expect(attacks).toHaveLength(133);
   expect(attacks.filter((value) => detectXss(value) === null)).toEqual([]);
 });
 
-test("leaves every innocent text of the table alone (100)", () => {
-  expect(innocent).toHaveLength(100);
+test("leaves every innocent text of the table alone (105)", () => {
+  expect(innocent).toHaveLength(105);
   expect(innocent.filter((value) => detectXss(value) !== null)).toEqual([]);
 });
 
