@@ -23,7 +23,10 @@ describe("literals of an expression", () => {
     ["(?:cat|id)[ \\t]\\w", ["cat ", "cat\t", "id ", "id\t"]],
     ["ab(?:c.|d\\w)", ["abc", "abd"]],
     ["(?:.c|\\wd)ef", ["cef", "def"]],
-    ["(?:php\\d?|sh)=x", ["php=x", "php0=x", ...Array.from({ length: 9 }, (_none, digit) => `php${digit + 1}=x`), "sh=x"]],
+    [
+      "(?:php\\d?|sh)=x",
+      ["php=x", "php0=x", ...Array.from({ length: 9 }, (_none, digit) => `php${digit + 1}=x`), "sh=x"],
+    ],
     ["(?:bar|rebar|crowbars)\\w", ["bar"]],
     ["[ab]cd", ["acd", "bcd"]],
     ["ab{2}c", ["abbc"]],
