@@ -153,7 +153,12 @@ export async function inspectAnswer(
   let inspection: ResponseInspection;
   try {
     const head = { method: life.method, target: life.target.rawTarget, status, headers: [...headers] };
-    inspection = sentinel.inspectResponse(head, parts.sentinelSettings(snapshot), life.start);
+    inspection = sentinel.inspectResponse(
+      head,
+      parts.sentinelSettings(snapshot),
+      life.start,
+      life.sentinel?.verdict,
+    );
   } catch (cause) {
     life.answerFailed = true;
     if (snapshot.mode === "block") throw cause;

@@ -1,8 +1,11 @@
 /**
- * The intermediate form: what front ends (YAML today) compile to and what
- * `hydrate` turns into a plan. A self-contained JSON value. Rules are ordered
- * and carry their phase, conditions are chained and say which forms of a value
- * they see, so that a front end with sequential semantics fits as well.
+ * The intermediate form: what front ends compile to and what the engine turns
+ * into a plan. A self-contained JSON value. There are two kinds of rules in it:
+ * those that stand for themselves (YAML), which run in whatever order is
+ * cheapest, and `sequenced` ones, which run in the order of the list, phase by
+ * phase, and act on each other: the semantics of SecLang, for a front end that
+ * reads it. What SecLang says by name (markers, `skip`, rules by id and tag) the
+ * front end resolves to indexes, so that nothing is looked up while a request waits.
  */
 export interface SentinelPackage {
   readonly format: 1;
@@ -44,6 +47,7 @@ export interface Limits {
 }
 
 export type Severity = "critical" | "error" | "warning" | "notice";
+/** 1 head, 2 body of the request; 3 head, 4 body of the answer. SecLang's fifth only writes logs: the record says what it would. */
 export type Phase = 1 | 2 | 3 | 4;
 
 export interface PackageRule {
@@ -55,10 +59,49 @@ export interface PackageRule {
   readonly score: number;
   readonly paranoia: number;
   readonly tags: readonly string[];
-  readonly action: "score" | "block";
+  /** `pass` is recorded and counts nothing: what the rule does is in its effects. */
+  readonly action: "score" | "block" | "pass";
   readonly shadow: boolean;
-  /** All must hold, in this order. */
+  /** All must hold, in this order; none hold always. */
   readonly conditions: readonly PackageCondition[];
+  /** Runs in its place among the sequenced rules of its phase, and once for each. */
+  readonly sequenced?: true;
+  /** Where a sequence goes on once the rule matched; absent: at the next rule. */
+  readonly skip?: PackageSkip;
+}
+
+/** The index of a rule further on, or the end of the phase, of the request (phases 1 and 2), of all phases. */
+export type PackageSkip = number | "phase" | "request" | "all";
+
+/** What a condition of a sequenced rule does for every value on which it holds, whether or not those behind it hold. */
+export type PackageEffect =
+  | {
+      readonly do: "set";
+      readonly name: PackageTemplate;
+      readonly value: PackageTemplate;
+      /** As numbers, onto what is there; absent: in its place. */
+      readonly by?: "add" | "subtract";
+    }
+  | { readonly do: "unset"; readonly name: PackageTemplate }
+  /** For the rest of the request these rules, by index, do not run; or do not look at these targets. */
+  | { readonly do: "remove-rules"; readonly rules: readonly number[] }
+  | {
+      readonly do: "remove-targets";
+      readonly rules: readonly number[];
+      readonly targets: readonly PackageTarget[];
+    }
+  /** Phase 1: the body is read as this, whatever it declares; `text` gives it to the variable `body`. */
+  | { readonly do: "read-body"; readonly as: "form" | "multipart" | "json" | "xml" | "text" }
+  /** Whether the record shows what was found. */
+  | { readonly do: "audit"; readonly excerpts: boolean };
+
+/** Text with values of the request put in; each the first of its variable, the empty text where there is none. */
+export type PackageTemplate = readonly (string | PackageReference)[];
+
+export interface PackageReference {
+  readonly variable: string;
+  /** Lower-case name of the entry. */
+  readonly entry?: string;
 }
 
 export interface PackageCondition {
@@ -67,6 +110,11 @@ export interface PackageCondition {
   /** Whether peeled forms of a value are seen beside the value as parsed. */
   readonly peel: boolean;
   readonly operator: PackageOperator;
+  /** An expression's groups become entries `0` to `9` of `tx`. */
+  readonly capture?: true;
+  /** The operator is asked after every step of the chain that changes the value, the value itself included, not after the last alone. */
+  readonly every?: true;
+  readonly effects?: readonly PackageEffect[];
   /** Indexes of literals of which a value that can match contains at least one; null: none known, always run. */
   readonly literals: readonly number[] | null;
 }
@@ -87,6 +135,8 @@ export interface PackageOperator {
   readonly expression?: number;
   readonly list?: number;
   readonly number?: number;
+  /** In place of a list or number that is known only while a request is looked at. */
+  readonly templates?: readonly PackageTemplate[];
 }
 
 /**

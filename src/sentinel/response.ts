@@ -1,6 +1,9 @@
-import { evaluate, type Finding } from "./engine/evaluate.ts";
+import { evaluate } from "./engine/evaluate.ts";
 import { attempt, type Engine } from "./engine/index.ts";
+import type { Finding } from "./engine/matching.ts";
+import type { Memory } from "./engine/memory.ts";
 import type { RequestScope } from "./engine/scope.ts";
+import { runSequence } from "./engine/sequence.ts";
 import { byteString, latin1 } from "./engine/transaction.ts";
 import { score } from "./score.ts";
 import type { Override, Verdict } from "./verdict.ts";
@@ -42,13 +45,15 @@ export function responseInspector(
   engine: Engine,
   head: ResponseHead,
   place: { readonly scope: RequestScope; readonly mode: Override | null },
+  carried: Memory | null,
 ): ResponseInspection {
   const { pkg, compiled } = engine;
   const plan = compiled.response;
   const known = new Set<number>();
+  let memory = carried;
 
   const judge = (part: string | null): Verdict => {
-    const tx = engine.answer(part?.length ?? 0);
+    const tx = engine.answer(part?.length ?? 0, memory);
     const findings: Finding[] = [];
     attempt(() => {
       tx.add("method", "", head.method);
@@ -61,10 +66,15 @@ export function responseInspector(
       if (part !== null) tx.addPlain("response.body", "", part);
     });
     // A budget that an answer exceeds is no reason to refuse it.
-    attempt(() => evaluate(compiled, plan, tx, place.scope, findings));
+    attempt(() => {
+      runSequence(compiled, plan, tx, place.scope, findings, part === null ? 3 : 4);
+      evaluate(compiled, plan, tx, place.scope, findings);
+    });
+    // A body's windows each begin with what the head left behind, so that nothing is counted twice.
+    if (part === null) ({ memory } = tx);
     const fresh = findings.filter(({ rule }) => !known.has(rule.index));
     for (const { rule } of fresh) known.add(rule.index);
-    return score({ pkg, findings: fresh, ...place, budget: null, work: tx.scanner.work });
+    return score({ pkg, findings: fresh, ...place, budget: null, tx });
   };
 
   let past = "";

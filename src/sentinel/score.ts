@@ -1,5 +1,6 @@
-import type { Finding } from "./engine/evaluate.ts";
+import type { Finding } from "./engine/matching.ts";
 import type { RequestScope } from "./engine/scope.ts";
+import type { Transaction } from "./engine/transaction.ts";
 import type { SentinelPackage } from "./package.ts";
 import type { BudgetReason, Override, RuleMatch, Verdict } from "./verdict.ts";
 
@@ -9,11 +10,12 @@ interface Scored {
   readonly scope: RequestScope;
   readonly budget: BudgetReason | null;
   readonly mode: Override | null;
-  readonly work: number;
+  /** Null where nothing could be looked at. */
+  readonly tx: Transaction | null;
 }
 
 /** Adds up what was found. Blocks on a score at its threshold, on a rule that blocks by itself, and on an exceeded budget. */
-export function score({ pkg, findings, scope, budget, mode, work }: Scored): Verdict {
+export function score({ pkg, findings, scope, budget, mode, tx }: Scored): Verdict {
   const { thresholds } = pkg.settings;
   const classes: Record<string, number> = {};
   let total = 0;
@@ -23,29 +25,32 @@ export function score({ pkg, findings, scope, budget, mode, work }: Scored): Ver
   for (const { rule, where, text } of findings.toSorted((a, b) => a.rule.index - b.rule.index)) {
     const { source } = rule;
     const uncounted = scope.uncounted(rule);
-    watched += source.score;
-    if (uncounted === null) {
+    const counts = source.action !== "pass";
+    if (counts) watched += source.score;
+    if (counts && uncounted === null) {
       total += source.score;
       classes[source.class] = (classes[source.class] ?? 0) + source.score;
       blocks ||= source.action === "block";
     }
-    const { id, class: name, description, severity, tags, score: points } = source;
+    const { id, class: name, description, severity, tags } = source;
     matches.push({
       rule: id,
       class: name,
       description,
       severity,
       tags,
-      score: points,
+      score: counts ? source.score : 0,
       uncounted,
       where,
-      excerpt: excerpt(where, text),
+      excerpt: tx?.excerpts === false ? "" : excerpt(where, text),
     });
   }
   blocks ||=
     total >= thresholds.total ||
     Object.entries(classes).some(([name, sum]) => sum >= (thresholds.classes[name] ?? Infinity));
-  return { outcome: blocks ? "block" : "pass", score: total, classes, watched, matches, budget, mode, work };
+  const outcome = blocks ? "block" : "pass";
+  const work = tx?.scanner.work ?? 0;
+  return { outcome, score: total, classes, watched, matches, budget, mode, work };
 }
 
 const SECRET = /pass|pwd|secret|token|auth|card|cvv|cvc|session|sid$/i;

@@ -1,10 +1,13 @@
 import { encodingsOf, inflate } from "./bodies/index.ts";
 import type { Inflated } from "./bodies/inflate.ts";
-import { evaluate, type Finding } from "./engine/evaluate.ts";
+import { evaluate } from "./engine/evaluate.ts";
 import { attempt, createEngine, exceededReason } from "./engine/index.ts";
+import type { Finding } from "./engine/matching.ts";
 import { plainPath } from "./engine/paths.ts";
 import { type RequestScope, Scopes } from "./engine/scope.ts";
-import type { SentinelPackage } from "./package.ts";
+import { runSequence } from "./engine/sequence.ts";
+import type { Transaction } from "./engine/transaction.ts";
+import type { Phase, SentinelPackage } from "./package.ts";
 import { type RateKey, rateMatcher } from "./rates.ts";
 import { type ResponseHead, type ResponseInspection, responseInspector } from "./response.ts";
 import { score } from "./score.ts";
@@ -32,8 +35,13 @@ export interface Sentinel {
     request: Pick<InspectionRequest, "method" | "target" | "headers" | "clientIp">,
     actions?: readonly RateKey["action"][],
   ): RateKey[];
-  /** Judges an answer by its head at once, and by its body as it streams. */
-  inspectResponse(response: ResponseHead, settings: SentinelSettings, now: number): ResponseInspection;
+  /** Judges an answer by its head at once, and by its body as it streams; `asked` is the verdict on its request. */
+  inspectResponse(
+    response: ResponseHead,
+    settings: SentinelSettings,
+    now: number,
+    asked?: Verdict,
+  ): ResponseInspection;
 }
 
 /** What holds for a request by its path. */
@@ -53,12 +61,19 @@ export function createSentinel(pkg: SentinelPackage): Sentinel {
   };
 
   const judge = (request: InspectionRequest, body: Inflated, at: Place): Verdict => {
-    const { tx, budget } = engine.collect(request, body);
+    const { compiled } = engine;
     const findings: Finding[] = [];
+    const sequence = (tx: Transaction, phase: Phase): void =>
+      runSequence(compiled, compiled.request, tx, at.scope, findings, phase);
+    const { tx, budget } = engine.collect(request, body, (head) => sequence(head, 1));
     // What was collected is looked at even where a budget ended the collecting: the record should name the attack.
-    const spent = attempt(() => evaluate(engine.compiled, engine.compiled.request, tx, at.scope, findings));
+    const spent = attempt(() => {
+      sequence(tx, 2);
+      evaluate(compiled, compiled.request, tx, at.scope, findings);
+    });
     const beyond = !request.bodyComplete && pkg.settings.beyond === "reject" ? "body" : null;
-    return score({ pkg, findings, ...at, budget: budget ?? spent ?? beyond, work: tx.scanner.work });
+    const verdict = score({ pkg, findings, ...at, budget: budget ?? spent ?? beyond, tx });
+    return compiled.response.sequenced.length > 0 ? { ...verdict, carried: tx.memory } : verdict;
   };
 
   return {
@@ -71,12 +86,12 @@ export function createSentinel(pkg: SentinelPackage): Sentinel {
       if (encodings.length === 0) return judge(request, { bytes: request.body, fault: null }, at);
       return inflate(request.body, encodings, pkg.settings.limits.inflated, request.bodyComplete).then(
         (body) => judge(request, body, at),
-        (error: unknown) => score({ pkg, findings: [], ...at, budget: exceededReason(error), work: 0 }),
+        (error: unknown) => score({ pkg, findings: [], ...at, budget: exceededReason(error), tx: null }),
       );
     },
     rateKeys: rateMatcher(pkg.rates),
-    inspectResponse: (response, settings, now) =>
-      responseInspector(engine, response, place(response.target, settings, now)),
+    inspectResponse: (response, settings, now, asked) =>
+      responseInspector(engine, response, place(response.target, settings, now), asked?.carried ?? null),
   };
 }
 

@@ -8,6 +8,11 @@ export interface Variable {
   readonly named: boolean;
 }
 
+/** What rules remember of a request: their own variables, and the values on which the conditions of the rule that runs held. */
+const REMEMBERED = ["tx", "matched", "matched.names", "matched.last", "matched.last.name"] as const;
+
+export type Remembered = (typeof REMEMBERED)[number];
+
 /** Where a value came from; each value belongs to exactly one collection. */
 export const COLLECTIONS = [
   "method",
@@ -41,6 +46,7 @@ export const COLLECTIONS = [
   "response.headers",
   "response.headers.names",
   "response.body",
+  ...REMEMBERED,
 ] as const;
 
 export type Collection = (typeof COLLECTIONS)[number];
@@ -55,7 +61,15 @@ const NAMED: ReadonlySet<Collection> = new Set([
   "files.types",
   "files.content",
   "response.headers",
+  "tx",
+  "matched",
 ]);
+const REMEMBERED_NAMES: ReadonlySet<string> = new Set(REMEMBERED);
+
+/** Whether values of this name are made while rules run; under it only sequenced rules can ask for them. */
+export function isRemembered(name: string): name is Remembered {
+  return REMEMBERED_NAMES.has(name);
+}
 
 /** Every variable by the name that rules use. */
 export const VARIABLES: ReadonlyMap<string, Variable> = new Map<string, Variable>([
@@ -66,6 +80,8 @@ export const VARIABLES: ReadonlyMap<string, Variable> = new Map<string, Variable
   ["args", { collections: ["args.query", "args.body"], phase: 2, named: true }],
   ["headers", { collections: ["headers", "headers.free"], phase: 1, named: true }],
   ["args.names", { collections: ["args.query.names", "args.body.names"], phase: 2, named: false }],
+  // What a condition before this one captured: group 1 is `capture:1`.
+  ["capture", { collections: ["tx"], phase: 1, named: true }],
 ]);
 
 function phaseOf(collection: Collection): Phase {

@@ -1,3 +1,4 @@
+import type { Memory } from "./engine/memory.ts";
 import type { Severity } from "./package.ts";
 
 /** A request as the inspection sees it. Strings may hold any characters; those above U+00FF are taken as their UTF-8 bytes. */
@@ -62,6 +63,8 @@ export interface Verdict {
   readonly mode: Override | null;
   /** Deterministic measure of the work done, about 1 ns each. */
   readonly work: number;
+  /** What rules remember of the request, for those that look at its answer; nobody else's to read. */
+  readonly carried?: Memory;
 }
 
 export const PASS: Verdict = {

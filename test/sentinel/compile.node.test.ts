@@ -120,6 +120,48 @@ const REFUSED: readonly (readonly [
   line: number,
   message: RegExp,
 ])[] = [
+  [
+    "a capture of what has no groups",
+    { "a.yaml": rule("variables: [args]", "operator: sqli", "capture: true") },
+    7,
+    /nothing to capture/,
+  ],
+  [
+    "a capture that nothing captured",
+    {
+      "a.yaml": rule(
+        "variables: [args]",
+        "operator: sqli",
+        "conditions: [{ variables: [capture:1], operator: present }]",
+      ),
+    },
+    7,
+    /nothing is captured before/,
+  ],
+  [
+    "a first condition that compares with another value",
+    { "a.yaml": rule("variables: [args]", 'operator: { equals: "%{headers:host}" }') },
+    6,
+    /the first condition compares with another value/,
+  ],
+  [
+    "an unknown variable in a text",
+    {
+      "a.yaml": rule(
+        "variables: [args]",
+        "operator: sqli",
+        'conditions: [{ variables: [path], operator: { contains: "x%{hosts}" } }]',
+      ),
+    },
+    7,
+    /unknown variable hosts/,
+  ],
+  [
+    "what sequences remember",
+    { "a.yaml": rule("variables: [tx:score]", "operator: sqli") },
+    5,
+    /unknown variable tx;? ?/,
+  ],
   ["broken YAML", { "a.yaml": "class: [" }, 1, /not valid YAML/],
   [
     "an unknown key",
@@ -282,7 +324,7 @@ describe("refused by name, line and remedy", () => {
     expect(fault?.remedy.length).toBeGreaterThan(5);
   });
 
-  test("all ran", () => expect(REFUSED).toHaveLength(33));
+  test("all ran", () => expect(REFUSED).toHaveLength(38));
 
   test("all faults at once", () => {
     const { faults } = compile({

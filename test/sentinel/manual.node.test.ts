@@ -7,11 +7,14 @@ import { compileSentinel, runInlineTests } from "../../src/sentinel/compile/inde
 /** Where each kind of example in the manual belongs, by how it begins. */
 const PLACES: readonly (readonly [beginning: string, file: string, wrap: (text: string) => string])[] = [
   ["class: sqli", "sqli.yaml", (text) => text],
-  [
-    "- id: store-gift-card-form",
-    "store.yaml",
-    (text) => `class: store\nrules:\n${text.replace(/^/gm, "  ")}`,
-  ],
+  ...["store-gift-card-form", "store-foreign-redirect"].map(
+    (id) =>
+      [
+        `- id: ${id}`,
+        `${id}.yaml`,
+        (text: string) => `class: store\nrules:\n${text.replace(/^/gm, "  ")}`,
+      ] as const,
+  ),
   ["rates:", "rates.yaml", (text) => `class: rates\n${text}`],
   ["exclusions:", "exclusions.yaml", (text) => text.replace("# or tags: [injection]", "")],
   ["thresholds:", "settings.yaml", (text) => text],
@@ -33,5 +36,5 @@ test("the examples of docs/rules.md compile and behave", async () => {
   rmSync(root, { recursive: true });
   expect(faults).toEqual([]);
   if (value === undefined) throw new Error("not compiled");
-  expect(await runInlineTests(value, tests)).toEqual({ run: 7, faults: [] });
+  expect(await runInlineTests(value, tests)).toEqual({ run: 11, faults: [] });
 });

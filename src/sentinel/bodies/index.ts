@@ -28,7 +28,7 @@ const FILE_PREFIX = 4096;
 export function addBody({ headers, bytes, complete }: BodyInput, tx: Transaction): void {
   const type = headers.find(([name]) => name.toLowerCase() === "content-type")?.[1] ?? "";
   const text = decodeCharset(bytes, type, tx);
-  const declared = text === "" ? "none" : declaredKind(type.toLowerCase());
+  const declared = text === "" ? "none" : (tx.readAs ?? declaredKind(type.toLowerCase()));
   const actual = declared === null ? sniff(text) : null;
   const kind = declared ?? actual ?? (isBinary(text) ? "binary" : "text");
   tx.add("body.kind", "", kind);

@@ -4,10 +4,10 @@ import type { Located } from "../../authoring/index.ts";
 import { byteString } from "../engine/transaction.ts";
 import { OPERATORS } from "../operators/index.ts";
 import { parseBlock } from "../operators/addresses.ts";
-import type { PackageCondition, PackageOperator, PackageTarget, Phase } from "../package.ts";
+import type { PackageCondition, PackageOperator, PackageTarget, PackageTemplate, Phase } from "../package.ts";
 import type { PackageBuilder } from "./builder.ts";
 import type { OperatorSource, RuleFile } from "./schema.ts";
-import { parseTarget } from "./targets.ts";
+import { parseTarget, parseTemplate } from "./targets.ts";
 
 /** What a condition is compiled in: its file's lists and macros, and how to find the line of a key. */
 export interface ConditionContext {
@@ -23,6 +23,9 @@ export interface ConditionInput {
   readonly transform: readonly string[];
   readonly operator: OperatorSource;
   readonly raw: boolean;
+  readonly capture: boolean;
+  /** What the conditions before this one leave behind; null: it is the first. */
+  readonly before: { readonly captured: boolean } | null;
 }
 
 /** Undefined, with faults in the builder, where anything is wrong. */
@@ -33,16 +36,48 @@ export function compileCondition(
   const targets = compileTargets(input.variables, context);
   const operator = compileOperator(input.operator, context);
   if (targets === undefined || operator === undefined) return undefined;
+  if (!remembers(input, operator.operator, context)) return undefined;
   // A literal that a transformation would make cannot be looked for in its digits or its length.
   const literals = operator.operator.negate ? null : context.builder.literalsOf(operator.literals);
   const condition = {
     targets: targets.list,
     transforms: input.transform,
     peel: !input.raw,
+    ...(input.capture ? { capture: true as const } : {}),
     operator: operator.operator,
     literals,
   };
   return { condition, phase: targets.phase };
+}
+
+/** Whether what a condition captures, and what it reads of others, is there; faults otherwise. */
+function remembers(input: ConditionInput, operator: PackageOperator, context: ConditionContext): boolean {
+  const { builder, rule, locate } = context;
+  const { before, capture, variables } = input;
+  const templates = (operator.templates ?? []).flat();
+  const reads =
+    variables.some((text) => /^#?capture\b/.test(text)) ||
+    templates.some((part) => typeof part !== "string" && part.variable === "capture");
+  if (capture && (operator.expression === undefined || operator.negate))
+    builder.fault(
+      locate(["capture"]),
+      `${rule}: nothing to capture`,
+      "only an expression that matches (rx, rx-case) has groups",
+    );
+  else if (reads && before?.captured !== true)
+    builder.fault(
+      locate(["variables"]),
+      `${rule}: nothing is captured before`,
+      "give a condition above this one capture: true",
+    );
+  else if (templates.length > 0 && before === null)
+    builder.fault(
+      locate(["operator"]),
+      `${rule}: the first condition compares with another value`,
+      "look for what is rarer first, and compare in a condition behind it",
+    );
+  else return true;
+  return false;
 }
 
 function compileTargets(
@@ -138,6 +173,18 @@ function listOperator(
     );
   }
   if (wrong.length > 0) return undefined;
+  const templates: PackageTemplate[] = [];
+  for (const entry of entries) {
+    const template = parseTemplate(entry);
+    if (typeof template === "string") {
+      const [what = "", remedy = ""] = template.split("; ", 2);
+      builder.fault(at, `${rule}: ${what}`, remedy);
+      return undefined;
+    }
+    templates.push(template ?? [entry]);
+  }
+  if (templates.some((template) => template.some((part) => typeof part !== "string")))
+    return { operator: { name, negate, templates }, literals: null };
   const literal = name !== "ip" && name !== "bytes-outside";
   return { operator: { name, negate, list: builder.list(entries) }, literals: literal ? entries : null };
 }

@@ -1,12 +1,13 @@
 import { encodingsOf, inflate } from "../bodies/index.ts";
-import { selects } from "../engine/evaluate.ts";
 import { createEngine } from "../engine/index.ts";
+import { Matching, selects } from "../engine/matching.ts";
+import { label } from "../engine/memory.ts";
 import { plainPath } from "../engine/paths.ts";
 import type { Condition, Rule } from "../engine/plan.ts";
 import { type RequestScope, Scopes } from "../engine/scope.ts";
 import type { Transaction } from "../engine/transaction.ts";
 import type { ChainNode, Value, View } from "../engine/view.ts";
-import type { SentinelPackage } from "../package.ts";
+import type { PackageReference, PackageTemplate, SentinelPackage } from "../package.ts";
 import { createSentinel } from "../sentinel.ts";
 import { type InspectionRequest, NO_OVERRIDES, type SentinelSettings, type Verdict } from "../verdict.ts";
 
@@ -67,7 +68,8 @@ export async function explain(
   const wanted = (rule: Rule): boolean =>
     options.only === undefined ? matched.has(rule.source.id) : rule.source.id === options.only;
   const scope = new Scopes(pkg, engine.compiled).of(settings, plainPath(request.target), now);
-  const tracer: Tracer = { tx, chains: engine.compiled.chains, pkg, scope };
+  const matching = new Matching(engine.compiled, tx, scope);
+  const tracer: Tracer = { tx, chains: engine.compiled.chains, pkg, scope, matching };
   const traces = engine.compiled.rules
     .filter(wanted)
     .map((rule) => trace(rule, tracer, matched.has(rule.source.id)));
@@ -83,25 +85,27 @@ interface Tracer {
   readonly chains: readonly ChainNode[];
   readonly pkg: SentinelPackage;
   readonly scope: RequestScope;
+  readonly matching: Matching;
 }
 
 function trace(rule: Rule, tracer: Tracer, matched: boolean): RuleTrace {
   const conditions = rule.conditions.map((condition, index) => ({
     operator: operatorText(rule, index, tracer.pkg),
     looks: condition.targets.flatMap((selector) => {
-      const values = tracer.tx.values.filter(
-        (value) => selects(selector, value) && !condition.except.some((other) => selects(other, value)),
-      );
-      if (selector.count) return [countLook(condition, selector.collections.join("+"), values.length)];
+      const values = tracer.matching
+        .values(selector)
+        .filter((value) => !condition.except.some((other) => selects(other, value)));
+      if (selector.count)
+        return [countLook(condition, selector.collections.join("+"), values.length, tracer)];
       return values.flatMap((value) => looks(value, condition, tracer));
     }),
   }));
   return { rule: rule.source.id, matched, conditions };
 }
 
-function countLook(condition: Condition, where: string, count: number): Look {
+function countLook(condition: Condition, where: string, count: number, { matching }: Tracer): Look {
   const text = String(count);
-  const holds = condition.operator.test(text);
+  const holds = matching.holdsNumber(condition, count);
   const path = [{ name: "count", text }];
   return {
     where: `#${where}`,
@@ -114,12 +118,14 @@ function countLook(condition: Condition, where: string, count: number): Look {
   };
 }
 
-function looks(value: Value, condition: Condition, { tx, chains, scope }: Tracer): Look[] {
+function looks(value: Value, condition: Condition, { tx, chains, scope, matching }: Tracer): Look[] {
+  const operator = condition.operator.bound?.(matching.expand) ?? condition.operator;
   const root = value.root(tx.scanner);
   const forms = condition.peel ? [root, ...value.forms(tx.scanner)] : [root];
   return forms.map((form, index) => {
     const view = form.at(condition.node, chains, tx.scanner);
-    const holds = condition.operator.test(view.text);
+    const holds = operator.test(view.text);
+    if (holds) matching.keep(condition, view.text);
     const { literals } = condition;
     return {
       where: label(value),
@@ -128,7 +134,7 @@ function looks(value: Value, condition: Condition, { tx, chains, scope }: Tracer
       literal: literals === null ? null : literals.some((literal) => view.scan.hits.includes(literal)),
       holds,
       excluded: scope.excluded(condition.rule, value.collection, value.name),
-      found: holds ? condition.operator.excerpt(view.text) : "",
+      found: holds ? operator.excerpt(view.text) : "",
     };
   });
 }
@@ -155,12 +161,14 @@ function operatorText(rule: Rule, index: number, pkg: SentinelPackage): string {
       ? (pkg.expressions[operator.expression]?.source ?? "")
       : operator.list !== undefined
         ? (pkg.lists[operator.list] ?? []).slice(0, 6).join(", ")
-        : String(operator.number ?? "");
+        : (operator.templates?.map(templateText).join(", ") ?? String(operator.number ?? ""));
   return `${operator.negate ? "not " : ""}${operator.name} ${argument}`.trim();
 }
 
-function label({ collection, name }: Value): string {
-  return name === "" ? collection : `${collection}:${name}`;
+function templateText(template: PackageTemplate): string {
+  const reference = ({ variable, entry }: PackageReference): string =>
+    `%{${variable}${entry === undefined ? "" : `:${entry}`}}`;
+  return template.map((part) => (typeof part === "string" ? part : reference(part))).join("");
 }
 
 const SHOWN = 160;

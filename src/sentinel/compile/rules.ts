@@ -81,6 +81,7 @@ function compileRule(rule: RuleSource, context: Omit<ConditionContext, "rule">):
       transform: rule.transform ?? defaults.transform ?? [],
       operator: rule.operator,
       raw: rule.raw ?? defaults.raw ?? false,
+      capture: rule.capture ?? false,
       path: [] as PropertyKey[],
     },
     ...(rule.conditions ?? []).map((condition, index) => ({
@@ -88,12 +89,17 @@ function compileRule(rule: RuleSource, context: Omit<ConditionContext, "rule">):
       transform: condition.transform ?? [],
       operator: condition.operator,
       raw: condition.raw ?? false,
+      capture: condition.capture ?? false,
       path: ["conditions", index],
     })),
   ];
-  const made = sources.map(({ path, ...input }) =>
-    compileCondition(input, { ...context, rule: rule.id, locate: (key) => locate([...path, ...key]) }),
-  );
+  const made = sources.map(({ path, ...input }, index) => {
+    const captured = sources.slice(0, index).some(({ capture }) => capture);
+    return compileCondition(
+      { ...input, before: index === 0 ? null : { captured } },
+      { ...context, rule: rule.id, locate: (key) => locate([...path, ...key]) },
+    );
+  });
   const conditions: PackageCondition[] = [];
   let phase: Phase = 1;
   for (const part of made) {

@@ -92,6 +92,7 @@ const condition = z.strictObject({
   transform: z.array(transformation).optional(),
   operator,
   raw: z.boolean().optional(),
+  capture: z.boolean().optional(),
 });
 
 const rule = z.strictObject({
@@ -101,6 +102,7 @@ const rule = z.strictObject({
   transform: z.array(transformation).optional(),
   operator,
   raw: z.boolean().optional(),
+  capture: z.boolean().optional(),
   conditions: z.array(condition).optional(),
   severity: severity.optional(),
   paranoia: z.int().min(1).max(4).optional(),

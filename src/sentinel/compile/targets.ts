@@ -1,5 +1,5 @@
-import { VARIABLES } from "../variables.ts";
-import type { PackageTarget, Phase } from "../package.ts";
+import { isRemembered, VARIABLES } from "../variables.ts";
+import type { PackageReference, PackageTarget, PackageTemplate, Phase } from "../package.ts";
 
 export interface ParsedTarget {
   readonly target: Omit<PackageTarget, "pattern">;
@@ -11,10 +11,8 @@ export interface ParsedTarget {
 /** Reads `name`, `name:entry`, `name:/expression/`, `!...` and `#...`; the text of what is wrong otherwise. */
 export function parseTarget(text: string): ParsedTarget | string {
   const [, mark = "", name = "", , entry] = /^([!#]?)([^:]*)(:(.*))?$/s.exec(text) ?? [];
-  const variable = VARIABLES.get(name);
-  if (variable === undefined) {
-    return `unknown variable ${name}; use one of ${[...VARIABLES.keys()].join(", ")}`;
-  }
+  const variable = isRemembered(name) ? undefined : VARIABLES.get(name);
+  if (variable === undefined) return `unknown variable ${name}; use one of ${NAMES.join(", ")}`;
   if (entry !== undefined && !variable.named) return `${name} has no entries; leave out :${entry}`;
   if (entry === "") return `no entry after the colon; write ${name}:entry or ${name}`;
   if (mark === "!" && entry === undefined) return `!${name} would leave out everything; name an entry`;
@@ -26,4 +24,23 @@ export function parseTarget(text: string): ParsedTarget | string {
     ...(mark === "!" ? { not: true as const } : {}),
   };
   return { target, pattern, phase: variable.phase };
+}
+
+const NAMES = [...VARIABLES.keys()].filter((name) => !isRemembered(name));
+
+/** Reads `%{variable}` and `%{variable:entry}` in a text; the text of what is wrong otherwise, null where there is none of them. */
+export function parseTemplate(text: string): PackageTemplate | string | null {
+  const parts: (string | PackageReference)[] = [];
+  let from = 0;
+  for (const { 0: all, 1: inner = "", index } of text.matchAll(/%\{([^}]*)\}/g)) {
+    const parsed = parseTarget(inner);
+    if (typeof parsed === "string") return parsed;
+    const { target, pattern } = parsed;
+    if (pattern !== null || target.count === true || target.not === true)
+      return `%{${inner}} is not one value; name a variable, or one entry of it`;
+    parts.push(text.slice(from, index), target);
+    from = index + all.length;
+  }
+  if (parts.length === 0) return null;
+  return [...parts, text.slice(from)].filter((part) => part !== "");
 }

@@ -4,17 +4,19 @@ import type { SentinelPackage } from "../package.ts";
 import { collectHead } from "../request.ts";
 import type { BudgetReason, InspectionRequest } from "../verdict.ts";
 import { Automaton } from "./automaton.ts";
-import { type Compiled, compilePlan } from "./plan.ts";
+import type { Memory } from "./memory.ts";
+import { compilePlan } from "./compile-plan.ts";
+import type { Compiled } from "./plan.ts";
 import { Exceeded, Transaction } from "./transaction.ts";
 
 /** A hydrated package: what runs, and how a request becomes values. */
 export interface Engine {
   readonly pkg: SentinelPackage;
   readonly compiled: Compiled;
-  /** The values of a request, and the budget that ended the collecting of them. */
-  collect(request: InspectionRequest, body: Inflated): Collected;
-  /** An empty transaction for an answer. */
-  answer(bytes: number): Transaction;
+  /** The values of a request, and the budget that ended the collecting of them; `atHead` is called between head and body. */
+  collect(request: InspectionRequest, body: Inflated, atHead?: (tx: Transaction) => void): Collected;
+  /** An empty transaction for an answer; `memory`: what its request left behind. */
+  answer(bytes: number, memory: Memory | null): Transaction;
 }
 
 export interface Collected {
@@ -30,16 +32,17 @@ export function createEngine(pkg: SentinelPackage): Engine {
   return {
     pkg,
     compiled,
-    collect: (request, body) => {
+    collect: (request, body, atHead) => {
       const tx = new Transaction(automaton, limits, compiled.request.wanted, sizeOf(request, body.bytes));
       const budget = attempt(() => {
         collectHead(request, tx);
+        atHead?.(tx);
         if (body.fault !== null) tx.fault(body.fault);
         addBody({ headers: request.headers, bytes: body.bytes, complete: request.bodyComplete }, tx);
       });
       return { tx, budget };
     },
-    answer: (bytes) => new Transaction(automaton, limits, compiled.response.wanted, bytes),
+    answer: (bytes, memory) => new Transaction(automaton, limits, compiled.response.wanted, bytes, memory),
   };
 }
 

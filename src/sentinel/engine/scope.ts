@@ -2,7 +2,7 @@ import type { PackageRule, SentinelPackage } from "../package.ts";
 import type { Override, SentinelSettings, Uncounted } from "../verdict.ts";
 import type { Collection } from "../variables.ts";
 import { type Compiled, type Rule, type Selector, selectorOf } from "./plan.ts";
-import { selects, type Scope } from "./evaluate.ts";
+import { selects, type Scope } from "./matching.ts";
 import { InertValues } from "./inert.ts";
 import { pathPattern } from "./paths.ts";
 

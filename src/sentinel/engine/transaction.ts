@@ -1,8 +1,9 @@
 import type { BudgetReason } from "../verdict.ts";
 import type { Limits } from "../package.ts";
-import type { Collection } from "../variables.ts";
-import { Scanner, Value } from "./view.ts";
+import { type Collection, isRemembered } from "../variables.ts";
 import type { Automaton } from "./automaton.ts";
+import { Memory } from "./memory.ts";
+import { Scanner, Value } from "./view.ts";
 
 /** Thrown inside the engine where a budget is exceeded; becomes the verdict of that name. */
 export class Exceeded extends Error {
@@ -22,12 +23,27 @@ export class Transaction {
   readonly values: Value[] = [];
   readonly scanner: Scanner;
   readonly limits: Limits;
+  readonly memory: Memory;
+  /** What rules want the body read as, whatever it declares. */
+  readAs: "form" | "multipart" | "json" | "xml" | "text" | null = null;
+  /** Whether the record shows what was found. */
+  excerpts = true;
   private readonly wanted: ReadonlySet<Collection>;
   private readonly byCollection = new Map<Collection, Value[]>();
   private readonly allowance: number;
 
-  /** `bytes` are those of the whole request or part of an answer: matching may take so much longer. */
-  constructor(automaton: Automaton, limits: Limits, wanted: ReadonlySet<Collection>, bytes: number) {
+  /**
+   * `bytes` are those of the whole request or part of an answer: matching may
+   * take so much longer. `memory`: what an earlier part left behind.
+   */
+  constructor(
+    automaton: Automaton,
+    limits: Limits,
+    wanted: ReadonlySet<Collection>,
+    bytes: number,
+    memory: Memory | null = null,
+  ) {
+    this.memory = new Memory(memory);
     this.scanner = new Scanner(automaton);
     this.limits = limits;
     this.wanted = wanted;
@@ -64,6 +80,7 @@ export class Transaction {
   }
 
   of(collection: Collection): readonly Value[] {
+    if (isRemembered(collection)) return this.memory.values(collection);
     return this.byCollection.get(collection) ?? NO_VALUES;
   }
 

@@ -20,6 +20,7 @@ function native({ source, flags, weight }: PackageExpression): Matcher {
     weight,
     test: (text) => compiled.test(text),
     excerpt: (text) => compiled.exec(text)?.[0] ?? "",
+    groups: (text) => compiled.exec(text) ?? [],
   };
 }
 
@@ -31,6 +32,7 @@ function short(expression: PackageExpression): Matcher {
     weight: expression.weight,
     test: (text) => inner.test(cut(text)),
     excerpt: (text) => inner.excerpt(cut(text)),
+    groups: (text) => inner.groups?.(cut(text)) ?? [],
   };
 }
 
@@ -44,6 +46,11 @@ function linear({ source, flags, weight }: PackageExpression): Matcher {
     excerpt: (text) => {
       const matcher = get().matcher(text);
       return matcher.find() ? (matcher.group() ?? "") : "";
+    },
+    groups: (text) => {
+      const matcher = get().matcher(text);
+      if (!matcher.find()) return [];
+      return Array.from({ length: matcher.groupCount() + 1 }, (_none, at) => matcher.group(at) ?? undefined);
     },
   };
 }

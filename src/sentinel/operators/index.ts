@@ -1,6 +1,6 @@
 import { detectCommand, detectSqli, detectXss } from "../detect/index.ts";
 import * as bit from "../engine/signature.ts";
-import type { PackageOperator, SentinelPackage } from "../package.ts";
+import type { PackageOperator, PackageTemplate, SentinelPackage } from "../package.ts";
 import { addresses } from "./addresses.ts";
 import { badPercent, badUtf8, bytesOutside } from "./bytes.ts";
 import { expressionMatcher } from "./expression.ts";
@@ -13,6 +13,8 @@ export interface Operator extends Matcher {
   readonly needs: number;
   /** How many chars of the text a match can take; 0: not known. */
   readonly span: number;
+  /** Where the argument is known only while a request is looked at: the operator with that argument. */
+  readonly bound?: (expand: (template: PackageTemplate) => string) => Matcher;
 }
 
 export type ArgumentKind = "none" | "expression" | "list" | "number";
@@ -84,14 +86,39 @@ function detector(weight: number, detect: (text: string) => string | null): Matc
 export function createOperator(operator: PackageOperator, pkg: SentinelPackage): Operator {
   const kind = OPERATORS.get(operator.name);
   if (kind === undefined) throw new Error(`package: unknown operator ${operator.name}`);
+  const { templates } = operator;
+  if (templates !== undefined) return boundOperator(operator, kind, templates, pkg);
   const matcher = kind.create(operator, pkg);
+  if (operator.negate) return { ...negated(matcher), needs: 0, span: 0 };
   const span = pkg.expressions[operator.expression ?? -1]?.span ?? 0;
-  if (!operator.negate) return { ...matcher, needs: kind.needs, span };
+  return { ...matcher, needs: kind.needs, span };
+}
+
+function negated(matcher: Matcher): Matcher {
+  return { weight: matcher.weight, test: (text) => !matcher.test(text), excerpt: (text) => text };
+}
+
+/** An operator that is made anew for each request; never asked by itself. */
+function boundOperator(
+  operator: PackageOperator,
+  kind: OperatorKind,
+  templates: readonly PackageTemplate[],
+  pkg: SentinelPackage,
+): Operator {
   return {
-    span: 0,
-    weight: matcher.weight,
+    weight: 1,
     needs: 0,
-    test: (text) => !matcher.test(text),
+    span: 0,
+    test: () => false,
     excerpt: (text) => text,
+    bound: (expand) => {
+      const texts = templates.map(expand);
+      const argument =
+        kind.argument === "number"
+          ? { ...operator, number: Number(texts[0]?.trim()) || 0 }
+          : { ...operator, list: pkg.lists.length };
+      const matcher = kind.create(argument, { ...pkg, lists: [...pkg.lists, texts] });
+      return operator.negate ? negated(matcher) : matcher;
+    },
   };
 }

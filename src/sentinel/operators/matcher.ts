@@ -5,4 +5,6 @@ export interface Matcher {
   readonly test: (text: string) => boolean;
   /** What was found, for the record; only called where `test` held. */
   readonly excerpt: (text: string) => string;
+  /** The whole match and its groups; only expressions have them. */
+  readonly groups?: (text: string) => readonly (string | undefined)[];
 }

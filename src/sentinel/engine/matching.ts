@@ -1,0 +1,144 @@
+import type { Operator } from "../operators/index.ts";
+import type { Matcher } from "../operators/matcher.ts";
+import type { PackageTemplate } from "../package.ts";
+import type { Collection } from "../variables.ts";
+import type { InertValues } from "./inert.ts";
+import { label } from "./memory.ts";
+import { collectionsOf, type Compiled, type Condition, type Rule, type Selector } from "./plan.ts";
+import type { Transaction } from "./transaction.ts";
+import type { Value, View } from "./view.ts";
+import { windowsOf } from "./windows.ts";
+
+/** A rule that matched, and where. */
+export interface Finding {
+  readonly rule: Rule;
+  readonly where: string;
+  readonly text: string;
+}
+
+/** Which rules run and which values they may not look at, for one request. */
+export interface Scope {
+  /** By rule index; 0: the rule does not run. */
+  readonly running: Uint8Array;
+  /** Whether an exclusion keeps this rule from this value. */
+  readonly excluded: (rule: Rule, collection: Collection, name: string) => boolean;
+  /** Values known to be of no interest to the rules that run. */
+  readonly inert: InertValues;
+}
+
+/** So many rules have matched that the rest would change nothing: a text of nothing but attacks costs no more than an attack. */
+export const ENOUGH = 16;
+
+/** How conditions are asked of the values of one request, whatever the order. */
+export class Matching {
+  readonly compiled: Compiled;
+  readonly tx: Transaction;
+  readonly scope: Scope;
+
+  constructor(compiled: Compiled, tx: Transaction, scope: Scope) {
+    this.compiled = compiled;
+    this.tx = tx;
+    this.scope = scope;
+  }
+
+  runs(rule: Rule): boolean {
+    return this.scope.running[rule.index] === 1;
+  }
+
+  /** Whether a condition holds on a view in which one of its literals occurs. */
+  holds(condition: Condition, view: View): boolean {
+    const { operator, literals } = condition;
+    if (operator.needs !== 0 && (view.scan.signature & operator.needs) === 0) return false;
+    if (operator.bound !== undefined) return this.asks(operator.bound(this.expand), view.text);
+    if (operator.span > 0 && literals !== null && view.scan.places !== null) {
+      const windows = windowsOf(view, literals, operator.span);
+      if (windows !== null && !windows.some((window) => this.asks(operator, window))) return false;
+    }
+    return this.asks(operator, view.text);
+  }
+
+  private asks(operator: Matcher, text: string): boolean {
+    this.tx.spend(operator.weight * text.length + 50);
+    return operator.test(text);
+  }
+
+  /** Keeps the groups of an expression that matched, where its condition captures. */
+  keep({ capture, operator }: Condition, text: string): void {
+    if (capture) this.tx.memory.capture(operator.groups?.(text) ?? [text]);
+  }
+
+  barred(condition: Condition, value: Value): boolean {
+    const { collection, name } = value;
+    if (condition.except.some((selector) => selects(selector, value))) return true;
+    return this.scope.excluded(condition.rule, collection, name);
+  }
+
+  /** Whether all conditions behind a rule's first hold, each on any of its values. */
+  rest(rule: Rule): boolean {
+    return rule.conditions.every((condition, index) => index === 0 || this.anywhere(condition));
+  }
+
+  private anywhere(condition: Condition): boolean {
+    return condition.targets.some((selector) => {
+      if (selector.count) return this.holdsNumber(condition, this.countOf(selector, condition.except));
+      return this.values(selector).some((value) => {
+        if (this.barred(condition, value)) return false;
+        const view = this.views(value, condition).find((form) => this.holds(condition, form));
+        if (view !== undefined) this.keep(condition, view.text);
+        return view !== undefined;
+      });
+    });
+  }
+
+  values(selector: Selector): readonly Value[] {
+    const values = selector.collections.flatMap((collection) => this.tx.of(collection));
+    return selector.entry === null && selector.pattern === null
+      ? values
+      : values.filter((value) => selects(selector, value));
+  }
+
+  /** What a condition sees of a value: its forms, through the chain. */
+  views(value: Value, { node, peel, every }: Condition): View[] {
+    const { chains } = this.compiled;
+    const { scanner } = this.tx;
+    const root = value.root(scanner);
+    const forms = peel ? [root, ...value.forms(scanner)] : [root];
+    if (every.length === 0) return forms.map((form) => form.at(node, chains, scanner));
+    return [...new Set(forms.flatMap((form) => every.map((step) => form.at(step, chains, scanner))))];
+  }
+
+  countOf(selector: Selector, except: readonly Selector[]): number {
+    return this.values(selector).filter((value) => !except.some((other) => selects(other, value))).length;
+  }
+
+  holdsNumber({ operator }: Condition, count: number): boolean {
+    const asked: Operator | Matcher = operator.bound?.(this.expand) ?? operator;
+    return asked.test(String(count));
+  }
+
+  /** A template's text, with the first value of each reference. */
+  readonly expand = (template: PackageTemplate): string =>
+    template.map((part) => (typeof part === "string" ? part : this.read(part))).join("");
+
+  private read(reference: { readonly variable: string; readonly entry?: string }): string {
+    if (reference.variable === "tx") return this.tx.memory.get(reference.entry ?? "") ?? "";
+    const { entry = null } = reference;
+    const selector = { collections: collectionsOf(reference), entry, pattern: null, count: false };
+    return this.values(selector)[0]?.text ?? "";
+  }
+}
+
+/** Whether a selector means this value. */
+export function selects(
+  selector: Selector,
+  { collection, name }: { collection: Collection; name: string },
+): boolean {
+  if (!selector.collections.includes(collection)) return false;
+  if (selector.entry !== null) return selector.entry === name.toLowerCase();
+  return selector.pattern === null || selector.pattern.test(name);
+}
+
+/** A match, as it goes on record. */
+export function finding(rule: Rule, condition: Condition, value: Value, text: string): Finding {
+  return { rule, where: label(value), text: condition.operator.excerpt(text) };
+}
