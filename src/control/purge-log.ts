@@ -32,6 +32,8 @@ export interface InvalidationAnswer {
 }
 
 export const MAX_PURGES = 4096;
+/** Of all values together: every isolate reads the list. */
+export const MAX_CHARACTERS = 262_144;
 
 /**
  * The list after adding `added`: without what is older than `keepMs`, duplicates
@@ -58,12 +60,16 @@ export function purgeKey({ kind, value, soft }: Purge): string {
   return `${soft ? "s" : "h"}${kind}:${value}`;
 }
 
-/** Replaces the older half of a list that is too long by one purge of everything, as hard as the hardest of them. */
+/** Replaces the older half of a list that is too long or too large by one purge of everything, as hard as the hardest of them; again until it fits. */
 function shorten(list: readonly Purge[]): readonly Purge[] {
-  if (list.length <= MAX_PURGES) return list;
-  const kept = list.slice(-MAX_PURGES / 2);
-  const folded = list.slice(0, -MAX_PURGES / 2);
+  const characters = list.reduce((sum, { value }) => sum + value.length, 0);
+  if (list.length <= MAX_PURGES && characters <= MAX_CHARACTERS) return list;
+  const half = Math.ceil(list.length / 2);
+  const [folded, kept] = [list.slice(0, half), list.slice(half)];
   const last = folded.at(-1);
-  if (last === undefined) return kept;
-  return [{ ...last, kind: "all", value: "", soft: folded.every((purge) => purge.soft) }, ...kept];
+  if (last === undefined || kept.length === 0) return list;
+  const all: Purge = { ...last, kind: "all", value: "", soft: folded.every((purge) => purge.soft) };
+  // A later one of everything, as hard, says it already.
+  const said = kept.some((purge) => purgeKey(purge) === purgeKey(all));
+  return shorten(said ? kept : [all, ...kept]);
 }

@@ -257,3 +257,28 @@ describe("an unsafe request in one isolate", () => {
     expect(Math.max(...lags)).toBeLessThan(5000);
   });
 });
+
+describe("what isolates read", () => {
+  it("stays below 600 KB after 20,000 purges, and below 1 MB whatever is purged", async () => {
+    const { run } = object();
+    const bytes = async (): Promise<number> => ((await run((control) => control.read(-1))) ?? "").length;
+    const purged = (kind: "tag" | "url", values: readonly string[]) =>
+      run((control) => control.purge([{ kind, values, soft: false, keepMs: DAY }], why));
+    for (let from = 0; from < 20_000; from += 4000)
+      await purged(
+        "tag",
+        Array.from({ length: 4000 }, (_, index) => `product-${from + index}`),
+      );
+    expect(await bytes()).toBeLessThan(600_000);
+    for (let batch = 0; batch < 20; batch++)
+      await purged(
+        "url",
+        Array.from({ length: 15 }, (_, index) => `/${batch}/${index}/${"x".repeat(8000)}`),
+      );
+    expect(await bytes()).toBeLessThan(1_000_000);
+    await run((_, state) => {
+      const [row] = state.storage.sql.exec<{ n: number }>("SELECT count(*) AS n FROM purges").toArray();
+      expect(row?.n).toBeLessThanOrEqual(4096);
+    });
+  });
+});

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { addPurges, MAX_PURGES, type Purge } from "../../src/control/purge-log.ts";
+import { addPurges, MAX_CHARACTERS, MAX_PURGES, type Purge, purgeKey } from "../../src/control/purge-log.ts";
 import { decide, effectiveMode, type ModeSetting } from "../../src/control/state.ts";
 
 const minute = 60_000;
@@ -65,6 +65,31 @@ describe("the purge log", () => {
     expect(addPurges([purge(1, "a"), purge(2, "b", { soft: true })], [all], { now: 9, keepMs: 100 })).toEqual(
       [all],
     );
+  });
+
+  it("is bounded in characters too: 200 addresses of 8,000 each", () => {
+    let list: readonly Purge[] = [];
+    for (let id = 1; id <= 200; id++)
+      list = addPurges(list, [purge(id, `/${id}${"x".repeat(8000)}`, { kind: "url" })], {
+        now: 300,
+        keepMs: 1e9,
+      });
+    expect(list.reduce((sum, { value }) => sum + value.length, 0)).toBeLessThanOrEqual(MAX_CHARACTERS);
+    expect(list[0]).toMatchObject({ kind: "all", soft: false });
+    expect(list.at(-1)).toMatchObject({ id: 200 });
+  });
+
+  it("never holds two that are the same, also when what is folded is one of everything already", () => {
+    const tags = Array.from({ length: MAX_PURGES - 1 }, (_, index) =>
+      purge(index + 1, `t${index}`, { soft: true }),
+    );
+    const soft = purge(5000, "", { kind: "all", soft: true });
+    const list = addPurges([...tags, soft], [purge(5001, "last", { soft: true })], {
+      now: 6000,
+      keepMs: 1e9,
+    });
+    expect(new Set(list.map(purgeKey)).size).toBe(list.length);
+    expect(list).toContainEqual(soft);
   });
 
   it("never loses a purge to its bounds: what an older list hit, the shorter one hits as hard", () => {
