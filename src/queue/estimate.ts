@@ -66,10 +66,10 @@ export function promise(promisedAt: number, turnAt: number, now: number): number
 export const EARLY_MS = 700;
 const MIN_POLL_MS = 3000;
 /** With the grace and the way of the news, somebody who left is counted for 30 s at most. */
-const MAX_POLL_MS = 24_000;
+const MAX_POLL_MS = 22_000;
 
 /**
- * ms until the next poll: a quarter of the wait, 3 to 24 s, a tenth of jitter; in
+ * ms until the next poll: a quarter of the wait, 3 to 22 s, a tenth of jitter; in
  * the last seconds just before the turn, so that a small room's tokens are taken
  * when they come.
  * @param random 0 to 1

@@ -47,7 +47,13 @@ const HOLDS_UP_TO_PER_SECOND = 20;
 export const HOLD_MS = 4000;
 /** Tokens kept for earlier visitors are a third of the bucket at most: it must not run over while they do not come. */
 const KEPT_PART = 3;
+/** A place this many times farther back than those admitted usually lie apart is let in only where tokens pile up to this part of the bucket. */
+const FAR_SPREADS = 4;
+const FAR_PART = 0.6;
 const LOOK_AGAIN_MS = 150;
+/** How long after they were due visitors are still waited for; longer where few are let in, and order is of people, not of crowds. */
+const LATE_MS = 1000;
+const LATE_FOR_FEW_MS = 2500;
 const MAX_DELTAS = 50_000;
 
 /** Whether the room's gates hold visitors until their turn; such a gate should know who is coming. */
@@ -66,6 +72,8 @@ export class GateKeeper {
   #asks = 0;
   #admitted = 0;
   #placesAdmitted = 0;
+  /** Where the line has come to at this gate: mean place of those admitted lately, and how far they lie from it. */
+  #front: { readonly place: number; readonly spread: number } | null = null;
   #reportedAt: number;
   /** Expiry by pass; kept only where the room caps them. */
   readonly #active = new Map<string, number>();
@@ -95,7 +103,9 @@ export class GateKeeper {
     const enough = Math.max(1, Math.floor(this.#share.burst / KEPT_PART));
     const { expected: kept, all } = this.#line.before(ask.key, ask.id, now, enough);
     const shut = this.#shutUntil(now);
-    if (ask.early !== true && shut <= now && this.#bucket.tokens >= 1 + kept) {
+    const needed = this.#isFar(ask.key) ? Math.max(1 + kept, FAR_PART * this.#share.burst) : 1 + kept;
+    if (ask.early !== true && shut <= now && this.#bucket.tokens >= needed) {
+      this.#advance(ask.key);
       this.#bucket = { ...this.#bucket, tokens: this.#bucket.tokens - 1 };
       this.#admitted += 1;
       this.#placesAdmitted += ask.key;
@@ -109,8 +119,22 @@ export class GateKeeper {
     const held = this.#holds(ask, afterMs);
     // Somebody for whom a token is kept may turn out to have left: looked at again soon.
     const token = kept > 0 ? LOOK_AGAIN_MS : msUntil(this.#bucket, this.#share, 1);
-    this.#line.stand({ id: ask.id, key: ask.key, dueAt: now + Math.min(afterMs, 3000), held });
+    this.#stand(ask, now + Math.min(afterMs, 3000), held);
     return { kind: "wait", afterMs: held ? Math.max(shut - now, token, 20) : afterMs, ahead: all };
+  }
+
+  /** Whether a place is far behind those admitted lately: somebody earlier is probably on the way. */
+  #isFar(key: number): boolean {
+    return this.#front !== null && key > this.#front.place + FAR_SPREADS * this.#front.spread;
+  }
+
+  #advance(key: number): void {
+    const front = this.#front ?? { place: key, spread: 0 };
+    const weight = 1 / Math.max(10, 2 * this.#share.perSecond);
+    this.#front = {
+      place: front.place + (key - front.place) * weight,
+      spread: front.spread + (Math.abs(key - front.place) - front.spread) * weight,
+    };
   }
 
   /** Whether a visitor with that long to wait stays at the gate. */
@@ -124,7 +148,12 @@ export class GateKeeper {
 
   /** The visitor is answered that it is not his turn yet. */
   release(ask: Ask, now: number, afterMs: number): void {
-    this.#line.stand({ id: ask.id, key: ask.key, dueAt: now + afterMs, held: false });
+    this.#stand(ask, now + afterMs, false);
+  }
+
+  #stand({ id, key }: Ask, dueAt: number, held: boolean): void {
+    const late = holdsAtGate(this.#config) ? LATE_FOR_FEW_MS : LATE_MS;
+    this.#line.stand({ id, key, dueAt, keptUntil: dueAt + late, held });
   }
 
   /** Counts of the line that an isolate collected. */

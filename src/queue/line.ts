@@ -9,12 +9,12 @@ export interface Standing {
   readonly key: number;
   /** ms; when the visitor will ask again. */
   readonly dueAt: number;
+  /** ms; until then he is waited for. */
+  readonly keptUntil: number;
   /** The request is being held at the gate. */
   readonly held: boolean;
 }
 
-/** How long after they were due visitors are still waited for. */
-const LATE_MS = 1000;
 /** How long before they are due a token is kept for them. */
 const SOON_MS = 300;
 const MAX_STANDING = 4000;
@@ -90,5 +90,5 @@ export class GateLine {
 }
 
 function left(standing: Standing, now: number): boolean {
-  return !standing.held && standing.dueAt + LATE_MS < now;
+  return !standing.held && standing.keptUntil < now;
 }

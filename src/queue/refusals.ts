@@ -6,7 +6,9 @@
 import { HOLD_MS, holdsAtGate } from "./keeper.ts";
 import type { RoomConfig } from "./room-config.ts";
 
-const FOR_MS = 1500;
+/** Believed for as long as the gate said, within these bounds. */
+const LEAST_MS = 1500;
+const MOST_MS = 5000;
 const CLEARLY_MS = 1000;
 
 export class Refusals {
@@ -15,7 +17,7 @@ export class Refusals {
   /** A gate told the place `key` to wait `afterMs`. A wait that may be spent at the gate says nothing about others. */
   note(config: RoomConfig, key: number, afterMs: number, now: number): void {
     if (afterMs > (holdsAtGate(config) ? HOLD_MS : CLEARLY_MS))
-      this.#byRoom.set(config.room, { key, until: now + FOR_MS });
+      this.#byRoom.set(config.room, { key, until: now + Math.min(MOST_MS, Math.max(LEAST_MS, afterMs / 2)) });
   }
 
   /** Whether the place need not ask at `now`. */

@@ -90,6 +90,15 @@ export interface RoomConfig {
   readonly event: RoomEvent | null;
 }
 
+/** More gates would be carried by less, and lose less with each; but a gate's tokens must be frequent, or it cannot keep order. */
+const PER_GATE = 1500;
+export const MAX_GATES = 64;
+
+/** Gates for a room of that many admissions a minute. */
+export function defaultGates(perMinute: number): number {
+  return Math.min(MAX_GATES, Math.max(1, Math.ceil(perMinute / PER_GATE)));
+}
+
 /** Smaller rooms ask a gate for every newcomer: a reserve would be a large part of their rate. */
 const FREE_FROM_PER_MINUTE = 600;
 const RESERVED_SHARE = 0.1;

@@ -3,9 +3,11 @@
  * watermark has come, what visitors may be told. Pure; computed when asked.
  */
 import { shareOf } from "./bucket.ts";
+import { Calls } from "./calls.ts";
 import type { PlaceTable } from "./estimate.ts";
 import { AliveHistogram, type Span } from "./histogram.ts";
-import type { GateReport } from "./keeper.ts";
+import { type GateReport, holdsAtGate } from "./keeper.ts";
+import { Rates } from "./rates.ts";
 import type { RoomConfig } from "./room-config.ts";
 import { calledAhead, extrapolated, nextBoost, nextWatermark, placeAt, type Watermark } from "./watermark.ts";
 
@@ -50,9 +52,10 @@ const FOLLOW_MS = 2500;
 const IDLE_MS = 5000;
 const COMPUTE_EVERY_MS = 200;
 const SPANS_PER_MS = 50;
-const REPORTS_PER_GATE = 120;
+/** Calls a second that a gate is meant to carry, and the reports among them that it always takes. */
+const CALLS_PER_GATE = 400;
+const LEAST_REPORTS_PER_GATE = 120;
 const TABLE_POINTS = 100;
-const LOAD_MS = 2000;
 const OPEN: Watermark = { key: null, slope: 1, at: 0 };
 
 export class Room {
@@ -65,12 +68,8 @@ export class Room {
   #computedAt = 0;
   #spans: readonly Span[] = [];
   readonly #active = new Map<number, number>();
-  /** Calls by second and object, of the last seconds. */
-  readonly #calls = new Map<string, number>();
-  /** Admissions by second, of the last minute. */
-  readonly #admissions = new Map<number, number>();
-  #tally = { at: 0, admitted: 0, possible: 0, batches: 0, left: 0, waiting: 0 };
-  #rates = { arriving: 0, leaving: 0, admitting: Number.NaN, possible: 0, batches: 0 };
+  readonly #calls = new Calls();
+  readonly #rates: Rates;
 
   constructor(config: RoomConfig, memory: RoomMemory | null, now: number) {
     const known = memory?.epoch === config.epoch ? memory : null;
@@ -80,7 +79,7 @@ export class Room {
     // How long the object was away says nothing: the gates may have gone on, or not. They will tell.
     this.#watermark = { ...(known?.watermark ?? OPEN), at: now };
     this.#relearnedAt = this.#watermark.key === null ? now : now + RELEARN_MS;
-    this.#tally = { ...this.#tally, at: now };
+    this.#rates = new Rates(now);
   }
 
   get memory(): RoomMemory {
@@ -107,22 +106,19 @@ export class Room {
   /** A gate's news. */
   hear(report: GateReport, now: number): void {
     this.#histogram.add(report.deltas, now);
-    this.#called(`gate ${report.gate}`, report.batches + report.asks, now);
-    this.#called("room", 1, now);
+    this.#calls.called(`gate ${report.gate}`, report.batches + report.asks, now);
+    this.#calls.called("room", 1, now);
+    this.#calls.admitted(report.admitted, now);
     this.#active.set(report.gate, report.active);
-    const second = Math.floor(now / 1000);
-    this.#admissions.set(second, (this.#admissions.get(second) ?? 0) + report.admitted);
+    this.#rates.hear(report);
     if (now < this.#relearnedAt) this.#follow(report.reached, now);
-    this.#tally.admitted += report.admitted;
-    this.#tally.possible += report.possible;
-    this.#tally.batches += report.batches;
   }
 
   snapshot(
     draw: { readonly commitment: string | null; readonly seed: string | null },
     now: number,
   ): RoomSnapshot {
-    this.#called("room", 1, now);
+    this.#calls.called("room", 1, now);
     const pause = Math.max(COMPUTE_EVERY_MS, this.#spans.length / SPANS_PER_MS);
     if (now - this.#computedAt >= pause) this.#compute(now);
     const config = this.#config;
@@ -139,22 +135,23 @@ export class Room {
       perSecond: this.#perSecond(),
       leaving: this.#rates.leaving,
       active: [...this.#active.values()].reduce((sum, active) => sum + active, 0),
-      admittedLastMinute: this.#admittedLastMinute(now),
-      load: this.#load(now),
+      admittedLastMinute: this.#calls.admittedLastMinute(now),
+      load: this.#calls.load(now),
       reportEveryMs: this.#reportEveryMs,
       commitment: draw.commitment,
       seed: started ? draw.seed : null,
     };
   }
 
-  /** The rate people are admitted at while they wait: the share's, or what passes that end leave of it. */
+  /** The rate people are admitted at while they wait: as it was lately, where that is less than the share allows. */
   #perSecond(): number {
-    const { perMinute, reserve, gates, activeCap } = this.#config;
-    const share = shareOf(perMinute - reserve, gates).perSecond * gates;
-    const { admitting } = this.#rates;
-    return activeCap === null || Number.isNaN(admitting)
-      ? share
-      : Math.min(share, Math.max(admitting, share / 50));
+    const share = this.#share();
+    return Math.min(share, Math.max(this.#rates.pace ?? share, share / 50));
+  }
+
+  #share(): number {
+    const { perMinute, reserve, gates } = this.#config;
+    return shareOf(perMinute - reserve, gates).perSecond * gates;
   }
 
   #compute(now: number): void {
@@ -163,48 +160,37 @@ export class Room {
     const undrawn =
       event === null ? null : { from: event.prequeueAt, to: Math.max(event.startsAt, event.prequeueAt + 1) };
     this.#spans = this.#histogram.spans(now, undrawn);
-    if (now - this.#tally.at >= 1000) this.#settle(now);
+    if (this.#rates.age(now) >= 1000) this.#settle(now);
     if (phase === "pre-queue" && event !== null) {
       this.#watermark = { key: event.prequeueAt, slope: 0, at: now };
     } else if (now < this.#relearnedAt) {
       this.#watermark = { ...this.#watermark, key: extrapolated(this.#watermark, now), at: now };
     } else {
-      const place = placeAt(this.#spans, calledAhead(this.#perSecond(), this.#boost));
+      const pace = this.#config.activeCap === null ? this.#share() : this.#perSecond();
+      const place = placeAt(this.#spans, calledAhead(pace, this.#boost, holdsAtGate(this.#config)));
       this.#watermark = nextWatermark(this.#watermark, place, now);
     }
   }
 
   /** Once a second: rates, and what follows from them. */
   #settle(now: number): void {
-    const { at, admitted, possible, batches, left, waiting } = this.#tally;
-    const seconds = (now - at) / 1000;
-    const waitingNow = total(this.#spans);
-    const leftNow = this.#histogram.left;
-    const smooth = (old: number, value: number): number => old + (value - old) * Math.min(1, seconds / 6);
-    const gone = Math.max(0, leftNow - left);
-    const arriving = Math.max(0, (waitingNow - waiting + admitted + gone) / seconds);
-    const { admitting } = this.#rates;
-    this.#rates = {
-      arriving: smooth(this.#rates.arriving, arriving),
-      leaving: waiting > 20 ? smooth(this.#rates.leaving, gone / seconds / waiting) : 0,
-      admitting: Number.isNaN(admitting) ? admitted / seconds : smooth(admitting, admitted / seconds),
-      possible: Number.isNaN(admitting)
-        ? possible / seconds
-        : smooth(this.#rates.possible, possible / seconds),
-      batches: Number.isNaN(admitting) ? batches / seconds : smooth(this.#rates.batches, batches / seconds),
-    };
-    const waited = this.#watermark.key !== null && this.#rates.possible > 0;
-    const used = this.#rates.admitting / this.#rates.possible;
+    const rates = this.#rates;
+    const { phase } = this.#config;
+    const waiting =
+      this.#watermark.key !== null && (phase === "open" || phase === "event" || phase === "queue-all");
+    rates.settle(this.#histogram, this.#share(), waiting, now);
+    const waited = this.#watermark.key !== null && rates.possible > 0;
+    const used = rates.admitting / rates.possible;
     const relearning = this.#relearnedAt - now;
     if (relearning > 0 && relearning < RELEARN_MS - IDLE_MS && used < 0.5) this.#relearnedAt = now;
     // While the line is learned again, the watermark does not follow what is called, and neither may the boost.
     this.#boost = waited && relearning <= 0 ? nextBoost(this.#boost, used) : 1;
-    const load = this.#rates.batches / this.#config.gates / REPORTS_PER_GATE;
+    const room = CALLS_PER_GATE - rates.asks / this.#config.gates;
+    const load = rates.batches / this.#config.gates / Math.max(LEAST_REPORTS_PER_GATE, room);
     this.#reportEveryMs = Math.min(
       8000,
       Math.max(250, this.#reportEveryMs * Math.min(1.2, Math.max(0.9, Math.sqrt(load)))),
     );
-    this.#tally = { at: now, admitted: 0, possible: 0, batches: 0, left: leftNow, waiting: waitingNow };
   }
 
   /** While the line is learned again: the watermark is ahead at least of those whom gates let in. */
@@ -213,33 +199,6 @@ export class Room {
     if (reached === null || key === null) return;
     const ahead = reached + slope * FOLLOW_MS;
     if (ahead > extrapolated(this.#watermark, now)) this.#watermark = { key: ahead, slope, at: now };
-  }
-
-  #called(object: string, calls: number, now: number): void {
-    const slot = `${Math.floor(now / LOAD_MS)}/${object}`;
-    this.#calls.set(slot, (this.#calls.get(slot) ?? 0) + calls);
-  }
-
-  /** Of the last whole slot. */
-  #load(now: number): RoomSnapshot["load"] {
-    const last = Math.floor(now / LOAD_MS) - 1;
-    const load = { gate: 0, room: 0 };
-    for (const [slot, calls] of this.#calls) {
-      const at = Number.parseInt(slot, 10);
-      if (at < last) this.#calls.delete(slot);
-      const kind = slot.endsWith("/room") ? "room" : "gate";
-      if (at === last) load[kind] = Math.max(load[kind], (calls * 1000) / LOAD_MS);
-    }
-    return load;
-  }
-
-  #admittedLastMinute(now: number): number {
-    let sum = 0;
-    for (const [second, count] of this.#admissions) {
-      if (second * 1000 < now - 60_000) this.#admissions.delete(second);
-      else sum += count;
-    }
-    return sum;
   }
 }
 

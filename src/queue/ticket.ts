@@ -38,8 +38,9 @@ export function newTicketId(): string {
 }
 
 export function writeTicket(keys: TicketKeys, ticket: Ticket): Promise<string> {
-  const times = [ticket.issuedAt, ticket.dueAt, ticket.promisedAt, ticket.bin + 1].map(base36);
-  return sign(keys, ["t", ticket.room, ticket.epoch, ticket.id, ...times].join("."));
+  const times = [ticket.issuedAt, ticket.dueAt, ticket.promisedAt].map(base36);
+  const fields = ["t", ticket.room, ticket.epoch, ticket.id, ...times, ticket.bin.toString(36)];
+  return sign(keys, fields.join("."));
 }
 
 /** Reads a ticket cookie of `room` in `epoch`. */
@@ -56,7 +57,7 @@ export async function readTicket(
   if (kind !== "t" || room !== expected.room) return "not-ours";
   if (epoch !== expected.epoch) return "other-epoch";
   if (now > dueAt + expected.returnWithinMs) return "left-too-long";
-  return { room, epoch, id, issuedAt, dueAt, promisedAt, bin: bin - 1 };
+  return { room, epoch, id, issuedAt, dueAt, promisedAt, bin };
 }
 
 export function writePass(keys: TicketKeys, pass: Pass): Promise<string> {

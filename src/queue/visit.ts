@@ -7,7 +7,7 @@
 import { type Bucket, refill, shareOf, startBucket } from "./bucket.ts";
 import { cookieValue } from "../http/headers.ts";
 import { EARLY_MS, peopleBefore, pollAfterMs, promise, waitMs } from "./estimate.ts";
-import { dueUnit, UNDRAWN } from "./histogram.ts";
+import { dueUnit, newcomerBin, UNDRAWN } from "./histogram.ts";
 import { type Ask, HOLD_MS, holdsAtGate } from "./keeper.ts";
 import { draw, isDrawn, type Lots, placeOfLot } from "./lottery.ts";
 import type { GateAnswer, GatePort, RoomPort } from "./objects.ts";
@@ -310,7 +310,8 @@ export class Line {
     const { policy, config, now, waitUntil } = context;
     const standing = this.#standing(at.ticket, at.place, at.snapshot, at.gateWait, now);
     const poll = Math.round(this.#pollAfter(config, standing, now));
-    const bin = at.place === null ? UNDRAWN : Math.floor(at.place / config.binMs);
+    const place = Math.floor((at.place ?? 0) / config.binMs);
+    const bin = at.place === null ? UNDRAWN : at.held === null ? newcomerBin(place) : place;
     const ticket = { ...at.ticket, dueAt: now + poll, promisedAt: standing.turnAt ?? 0, bin };
     if (at.held === null) this.#issued.push(ticket.issuedAt);
     if (this.#issued.length > REMEMBERED_TICKETS) this.#issued.splice(0, REMEMBERED_TICKETS / 2);

@@ -15,16 +15,32 @@ export interface Watermark {
   readonly at: number;
 }
 
-/** Seconds of the rate that are called ahead of their turn. */
+/** Seconds of the rate, and people at least, that are called ahead of their turn... */
 const LEAD_SECONDS = 2.5;
+const LEAST_CALLED = 3;
+/** ...and where gates hold visitors until their turn: everybody has polled once, so that his gate knows of him before it. */
+const LEAD_TO_HOLD_SECONDS = 7;
+const LEAST_CALLED_TO_HOLD = 8;
 const MAX_BOOST = 1e6;
-/** Without news a reader goes on at the last slope for so long, then holds. */
-export const EXTRAPOLATE_MS = 30_000;
+/**
+ * Without news a reader goes on at the last slope for so long, then holds. The cap
+ * is the gates', and their refusals keep back whom a slope too steep would send.
+ */
+export const EXTRAPOLATE_MS = 300_000;
+/** Without news for longer than this, a little faster than the last slope: a wait for nobody would cost use. */
+const NEWS_MS = 5000;
+const BLIND_SLOPE = 1.15;
 const MAX_SLOPE = 1000;
 
-/** People to call at `perSecond`: never fewer than three, so that a small room always has somebody at the gate. */
-export function calledAhead(perSecond: number, boost: number): number {
-  return Math.max(3, perSecond * LEAD_SECONDS) * boost;
+/**
+ * People to call at `perSecond`.
+ * @param hold whether gates hold visitors until their turn
+ */
+export function calledAhead(perSecond: number, boost: number, hold: boolean): number {
+  const people = hold
+    ? Math.max(LEAST_CALLED_TO_HOLD, perSecond * LEAD_TO_HOLD_SECONDS)
+    : Math.max(LEAST_CALLED, perSecond * LEAD_SECONDS);
+  return people * boost;
 }
 
 /**
@@ -79,5 +95,6 @@ export function nextWatermark(previous: Watermark, place: number | null, now: nu
 export function extrapolated(watermark: Watermark, now: number): number {
   if (watermark.key === null) return now <= watermark.at + EXTRAPOLATE_MS ? Infinity : watermark.at;
   const elapsed = Math.min(Math.max(0, now - watermark.at), EXTRAPOLATE_MS);
-  return watermark.key + watermark.slope * elapsed;
+  const blind = Math.max(0, elapsed - NEWS_MS);
+  return watermark.key + watermark.slope * (elapsed - blind + blind * BLIND_SLOPE);
 }

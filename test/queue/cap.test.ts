@@ -121,7 +121,8 @@ describe("the cap", () => {
     expect(keeper.decide(ask("b", 2), START + 1101).kind).toBe("admit");
     expect(keeper.decide(ask("c", 3), START + 2200).kind).toBe("admit");
     keeper.release(ask("d", 4), START + 2300, 100);
-    expect(keeper.decide(ask("e", 5), START + 3500).kind).toBe("admit");
+    expect(keeper.decide(ask("e", 5), START + 4800).kind).toBe("wait");
+    expect(keeper.decide(ask("e", 5), START + 5000).kind).toBe("admit");
   });
 
   it("admits nobody before the event's start by the gate's own clock, nor over the cap of active sessions", () => {

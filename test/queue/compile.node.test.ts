@@ -2,7 +2,8 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { simulate, flashSale, scenarios } from "../../bench/queue-simulation.ts";
+import { flashSale, scenarios } from "../../bench/sale/scenarios.ts";
+import { simulate } from "../../bench/sale/world.ts";
 import { compileQueue } from "../../src/queue/compile/index.ts";
 
 let folder: string;

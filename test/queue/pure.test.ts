@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { peopleAhead, pollAfterMs, promise, waitMs } from "../../src/queue/estimate.ts";
-import { AliveHistogram, type Delta, dueUnit, GRACE_MS, UNDRAWN } from "../../src/queue/histogram.ts";
+import { AliveHistogram, type Delta, dueUnit, GRACE_MS, newcomerBin, UNDRAWN } from "../../src/queue/histogram.ts";
 import { commitment, draw, isDrawn, newSeed, placeOfLot } from "../../src/queue/lottery.ts";
 import { roomConfig, roomOf } from "../../src/queue/room-config.ts";
 import { Room } from "../../src/queue/room.ts";
@@ -77,6 +77,23 @@ describe("the alive histogram", () => {
     );
   });
 
+  it("learns how many newcomers never come back, and counts only those who will", () => {
+    const alive = new AliveHistogram(1000);
+    let now = START;
+    for (let second = 0; second < 30; second++, now += 1000) {
+      // Ten come, six of them are back five seconds later.
+      alive.add([[newcomerBin(second), dueUnit(now + 5000), 10]], now);
+      if (second >= 5) {
+        const back: Delta = [newcomerBin(second - 5), dueUnit(now), -6];
+        alive.add([back, [second - 5, dueUnit(now + 5000), 6]], now);
+      }
+    }
+    expect(alive.returning).toBeCloseTo(0.6);
+    const newest = alive.spans(now, null).filter(({ from }) => from === 29_000);
+    expect(newest).toEqual([{ from: 29_000, to: 30_000, count: 6 }]);
+    expect(alive.neverBack).toBeGreaterThan(60);
+  });
+
   it("spreads those without a lot over the pre-queue", () => {
     const alive = new AliveHistogram(1000);
     alive.add([[UNDRAWN, dueUnit(START), 100]], START);
@@ -123,14 +140,16 @@ describe("the watermark", () => {
     ).toBe(6);
   });
 
-  it("never goes back, and is held after 30 s without news", () => {
+  it("never goes back; without news it goes on a little faster, for a while", () => {
     const first = nextWatermark({ key: 1000, slope: 0, at: START }, 3000, START + 1000);
     expect(first.key).toBe(3000);
     expect(nextWatermark(first, 2000, START + 2000).key).toBe(3000);
     expect(nextWatermark(first, null, START + 2000).key).toBeNull();
     const moving = { key: 1000, slope: 2, at: START };
-    expect(extrapolated(moving, START + 10_000)).toBe(21_000);
-    expect(extrapolated(moving, START + 10 * EXTRAPOLATE_MS)).toBe(1000 + 2 * EXTRAPOLATE_MS);
+    expect(extrapolated(moving, START + 5000)).toBe(11_000);
+    expect(extrapolated(moving, START + 15_000)).toBe(11_000 + 1.15 * 20_000);
+    const end = extrapolated(moving, START + EXTRAPOLATE_MS);
+    expect(extrapolated(moving, START + 10 * EXTRAPOLATE_MS)).toBe(end);
     expect(extrapolated({ key: null, slope: 1, at: START }, START + 1000)).toBe(Infinity);
     expect(extrapolated({ key: null, slope: 1, at: START }, START + EXTRAPOLATE_MS + 1)).toBe(START);
   });
@@ -169,7 +188,7 @@ describe("estimates", () => {
     expect(promise(100_000, 150_000, 0)).toBe(150_000);
   });
 
-  it("lead to polls of 3 to 24 s, a quarter of the wait, just before a near turn", () => {
+  it("lead to polls of 3 to 22 s, a quarter of the wait, just before a near turn", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 10_000_000 }),
@@ -177,7 +196,7 @@ describe("estimates", () => {
         (wait, random) => {
           const poll = pollAfterMs(wait, random);
           expect(poll).toBeGreaterThanOrEqual(wait < 4000 ? 1000 : 2700);
-          expect(poll).toBeLessThanOrEqual(24_000);
+          expect(poll).toBeLessThanOrEqual(22_000);
         },
       ),
     );

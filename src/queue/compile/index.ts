@@ -7,7 +7,13 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { z } from "zod";
 import { type Fault, type PolicyFile, readPolicy } from "../../authoring/index.ts";
-import type { CompiledQueuePolicy, PageTemplate, PathPattern } from "../room-config.ts";
+import {
+  type CompiledQueuePolicy,
+  defaultGates,
+  MAX_GATES,
+  type PageTemplate,
+  type PathPattern,
+} from "../room-config.ts";
 import {
   durationSchema,
   eventSchema,
@@ -35,7 +41,7 @@ const roomSchema = z.strictObject({
   state: stateSchema.default("open"),
   rate: rateSchema,
   free_per_isolate: z.int().min(0).max(10_000).default(3),
-  gates: z.int().min(1).max(64).optional(),
+  gates: z.int().min(1).max(MAX_GATES).optional(),
   active_sessions: z.int().min(1, "a cap of 0 would admit nobody; set 1 or more, or leave it out").optional(),
   pass: z
     .strictObject({
@@ -60,9 +66,6 @@ const queueSchema = z.strictObject({
 // For the command line, which verifies draws.
 export { commitment, draw } from "../lottery.ts";
 
-/** A gate carries about this many admissions a minute with room to spare: asks, reports and one stored line each. */
-const PER_GATE = 6250;
-const MAX_GATES = 64;
 const PLACEHOLDERS = [
   "heading",
   "status",
@@ -103,7 +106,7 @@ function compileRoom(name: string, room: Room): CompiledQueuePolicy["rooms"][num
     state: room.state,
     perMinute: room.rate,
     freePerIsolate: room.free_per_isolate,
-    gates: room.gates ?? Math.min(MAX_GATES, Math.max(1, Math.ceil(room.rate / PER_GATE))),
+    gates: room.gates ?? defaultGates(room.rate),
     activeCap: room.active_sessions ?? null,
     passIdleMs: room.pass.idle,
     passMaxMs: Math.max(room.pass.idle, room.pass.longest),
