@@ -91,6 +91,7 @@ function wire(env: Env, policy: Policy): EdgeParts {
     gates: env.GATE,
     keys: ticketKeys(settings.ticketKeys),
     cacheApi: caches.default,
+    capacity: blueprint.autoscale,
     secure: settings.redirectToHttps,
   });
   const fabric = fabricOf(settings, policy);

@@ -84,7 +84,11 @@ function insightSignals(
       max: autoscale.replicasMax,
     },
     waiting: async () => (await rooms()).reduce((sum, { live }) => sum + (live?.waiting ?? 0), 0),
-    floor: async (at) => ((await rooms()).some(({ event }) => isNear(event, at)) ? autoscale.replicasMax : 0),
+    floor: async (at) => ((await rooms()).some((room) => isNear(room, at)) ? autoscale.replicasMax : 0),
+    ready: async (replicas, at) => {
+      const snapshot = await control.snapshot(at, () => undefined);
+      await queue.desk.ready(replicas, snapshot.rooms, at);
+    },
   };
 }
 
@@ -92,8 +96,10 @@ function insightSignals(
 const SALE_LEAD_MS = 15 * 60_000;
 
 /** Whether a sale is on or about to start: then every replica is asked for ahead of the demand. */
-function isNear(event: RoomStatus["event"], at: number): boolean {
-  return event !== null && Date.parse(event.startsAt) - SALE_LEAD_MS <= at && at < Date.parse(event.endsAt);
+function isNear({ event, upcoming }: RoomStatus, at: number): boolean {
+  return [event, ...upcoming].some(
+    (sale) => sale !== null && Date.parse(sale.startsAt) - SALE_LEAD_MS <= at && at < Date.parse(sale.endsAt),
+  );
 }
 
 /** Why a package cannot be put in force: the CLI has compiled and tested it, this proves that the engine takes it. */

@@ -5,13 +5,14 @@
  */
 import { peopleBefore, pollAfterMs, promise, waitMs } from "../../src/queue/estimate.ts";
 import { type Delta, dueUnit, GRACE_MS, newcomerBin } from "../../src/queue/histogram.ts";
-import { GateKeeper, type GateReport } from "../../src/queue/keeper.ts";
+import { GateKeeper } from "../../src/queue/keeper.ts";
 import { Refusals } from "../../src/queue/refusals.ts";
 import { roomConfig, type RoomConfig } from "../../src/queue/room-config.ts";
-import { firstReportMs, Room, type RoomMemory, type RoomSnapshot } from "../../src/queue/room.ts";
+import { firstReportMs, Room, type RoomMemory } from "../../src/queue/room.ts";
 import { extrapolated } from "../../src/queue/watermark.ts";
 import { measure, type Outcome } from "./figures.ts";
 import { policyOf, type Scenario } from "./scenarios.ts";
+import type { GateReport, RoomSnapshot } from "../../src/queue/messages.ts";
 
 const TICK = 50;
 const NEVER = 0x7fffffff;

@@ -43,5 +43,6 @@ export function refill(bucket: Bucket, share: Share, now: number): Bucket {
 
 /** ms until the bucket holds `tokens`; Infinity where it never will. */
 export function msUntil(bucket: Bucket, share: Share, tokens: number): number {
-  return Math.max(0, Math.ceil(((tokens - bucket.tokens) / share.perSecond) * 1000));
+  const missing = tokens - bucket.tokens;
+  return missing <= 0 ? 0 : Math.ceil((missing / share.perSecond) * 1000);
 }

@@ -3,24 +3,20 @@
  * inside: with everything down, people in line wait, passes go on working, and no
  * more than N are ever let in within any 60 s.
  */
-import { prefersJson } from "../http/headers.ts";
-import { gatePort, roomPort } from "./objects.ts";
-import { nextPollSeconds, waitingHtml, waitingJson } from "./page.ts";
-import {
-  type CompiledQueuePolicy,
-  type RoomConfig,
-  roomConfig,
-  roomOf,
-  type RoomPolicy,
-  type RoomSettings,
-} from "./room-config.ts";
-import type { RoomSnapshot } from "./room.ts";
+import { admittedResponse, crowdResponse, POLL, WAITING_ROOM, waitingResponse } from "./answers.ts";
+import { deskOf, type RoomDesk, settingsOf } from "./desk.ts";
+import type { Ports } from "./ports.ts";
+import { type Capacity, type CompiledQueuePolicy, roomConfig, roomOf, withCapacity } from "./room-config.ts";
+import { gatePort, roomPort } from "./rpc.ts";
 import type { TicketKeys } from "./signing.ts";
+import type { Standing } from "./standing.ts";
 import { languageOf, type Told } from "./texts.ts";
 import type { Pass } from "./ticket.ts";
-import { Line, type Ports, type Standing, type Verdict } from "./visit.ts";
+import { Line, type Verdict } from "./visit.ts";
 
-export { GateObject, RoomObject } from "./objects.ts";
+export type { RoomDesk, RoomStatus } from "./desk.ts";
+export { GateObject } from "./gate-object.ts";
+export { RoomObject } from "./room-object.ts";
 export type { CompiledQueuePolicy, RoomPolicy, RoomSettings } from "./room-config.ts";
 export { ticketKeys, type TicketKeys } from "./signing.ts";
 
@@ -30,6 +26,8 @@ export interface QueueDeps {
   readonly keys: TicketKeys;
   /** The site's cache; null where there is none. */
   readonly cacheApi: Cache | null;
+  /** What the autoscaled storefront carries, for rooms with `rate: auto`. */
+  readonly capacity: Capacity;
   /** Whether visitors come over https: cookies are `__Host-` and Secure then. */
   readonly secure: boolean;
 }
@@ -95,49 +93,10 @@ export interface Queue {
     waitUntil: WaitUntil,
     now: number,
   ): void;
-  /** A room as operators see it; null where there is none of that name. */
-  status(room: string, rooms: Readonly<Record<string, unknown>>, now: number): Promise<RoomStatus | null>;
   /** What the control plane's API needs to list and change rooms. */
   readonly desk: RoomDesk;
 }
 
-export interface RoomDesk {
-  list(settings: Readonly<Record<string, unknown>>): Promise<readonly RoomStatus[]>;
-  next(
-    room: string,
-    current: unknown,
-    input: unknown,
-    now: number,
-  ): Promise<{ readonly value: RoomSettings } | { readonly refused: string }>;
-}
-
-export interface RoomStatus {
-  readonly room: string;
-  readonly title: string;
-  readonly paths: readonly string[];
-  readonly phase: RoomConfig["phase"];
-  /** N: the most admissions in any 60 s. */
-  readonly perMinute: number;
-  readonly changedAt: string | null;
-  readonly message: string | null;
-  readonly event: { readonly name: string; readonly startsAt: string; readonly endsAt: string } | null;
-  /** null where the room object does not answer. */
-  readonly live: {
-    readonly waiting: number;
-    readonly admittedLastMinute: number;
-    readonly active: number;
-    /** Calls a second of the busiest gate and of the room object. */
-    readonly objectCalls: { readonly gate: number; readonly room: number };
-    readonly arrivingPerMinute: number;
-    /** Wait of somebody who comes now, seconds. */
-    readonly waitSeconds: number;
-    readonly commitment: string | null;
-    readonly seed: string | null;
-  } | null;
-}
-
-export const WAITING_ROOM = "x-waiting-room";
-const POLL = "x-waiting-room-poll";
 const END = "x-waiting-room-end";
 
 /** Makes the queue of an isolate. */
@@ -153,27 +112,30 @@ export function createQueue(policy: CompiledQueuePolicy, deps: QueueDeps): Queue
 export function queueOf(
   policy: CompiledQueuePolicy,
   ports: Ports,
-  deps: Pick<QueueDeps, "keys" | "cacheApi" | "secure">,
+  deps: Pick<QueueDeps, "keys" | "cacheApi" | "secure" | "capacity">,
 ): Queue {
+  const { page } = policy;
+  const rooms = policy.rooms.map((room) => withCapacity(room, deps.capacity));
   const line = new Line(ports, deps.keys, deps.cacheApi, deps.secure);
-  const roomNamed = (name: string): RoomPolicy | undefined => policy.rooms.find((room) => room.name === name);
 
   async function gate(
     input: GateInput,
-    rooms: Readonly<Record<string, unknown>>,
+    decided: Readonly<Record<string, unknown>>,
     waitUntil: WaitUntil,
     now: number,
   ): Promise<GateOutcome> {
-    const room = roomOf(policy.rooms, input.path);
+    const room = roomOf(rooms, input.path);
     if (room === null) return { kind: "bypass", room: null, reason: "no-room" };
-    const settings = settingsOf(rooms, room.name);
+    const settings = settingsOf(decided, room.name);
     const config = roomConfig(room, settings, now);
     if (input.private) return { kind: "bypass", room: room.name, reason: "private" };
     if (input.verifiedBot) return { kind: "bypass", room: room.name, reason: "crawler" };
     if (config.phase === "suspended") return { kind: "bypass", room: room.name, reason: "suspended" };
     const visitor = { headers: input.headers, clientIp: input.clientIp, poll: input.headers.has(POLL) };
-    const context = { policy: room, config, visitor, now, waitUntil };
-    const inside = await line.inside(context);
+    const visit = { policy: room, config, visitor, now, waitUntil };
+    const known = await line.inside(visit);
+    const inside = known === "copied" ? null : known;
+    const lost = known === "copied" ? known : null;
     const told = (standing: Standing | null, admitted: boolean): Told => ({
       policy: room,
       phase: config.phase,
@@ -185,10 +147,10 @@ export function queueOf(
       now,
     });
     if (inside === null && config.phase === "sold-out") {
-      const response = waitingResponse(policy, input, told(null, false), []);
+      const response = waitingResponse(page, input, told(null, false), []);
       return { kind: "queued", room: room.name, reason: "sold-out", expectedWaitMs: null, response };
     }
-    const verdict: Verdict = inside ?? (await line.freeEntry(context)) ?? (await line.queue(context));
+    const verdict: Verdict = inside ?? (await line.freeEntry(visit)) ?? (await line.queue(visit, lost));
     switch (verdict.kind) {
       case "inside":
         return {
@@ -203,7 +165,7 @@ export function queueOf(
       case "line": {
         const { standing, cookies } = verdict;
         const expectedWaitMs = standing.turnAt === null ? null : Math.max(0, standing.turnAt - now);
-        const response = waitingResponse(policy, input, told(standing, false), cookies);
+        const response = waitingResponse(page, input, told(standing, false), cookies);
         return { kind: "queued", room: room.name, reason: "waiting", expectedWaitMs, response };
       }
       case "crowd": {
@@ -218,7 +180,7 @@ export function queueOf(
   function finish(
     outcome: GateOutcome,
     headers: Headers,
-    rooms: Readonly<Record<string, unknown>>,
+    decided: Readonly<Record<string, unknown>>,
     waitUntil: WaitUntil,
     now: number,
   ): void {
@@ -227,134 +189,12 @@ export function queueOf(
     if (outcome.room === null) return;
     headers.set(WAITING_ROOM, outcome.kind);
     if (outcome.kind !== "admitted") return;
-    const room = roomNamed(outcome.room);
+    const room = rooms.find(({ name }) => name === outcome.room);
     for (const cookie of ended ? [] : outcome.setCookies) headers.append("set-cookie", cookie);
     if (!ended || room === undefined) return;
-    const config = roomConfig(room, settingsOf(rooms, room.name), now);
-    headers.append("set-cookie", line.end(room, config, outcome.pass, waitUntil));
+    const config = roomConfig(room, settingsOf(decided, room.name), now);
+    headers.append("set-cookie", line.passes.end(room, config, outcome.pass, waitUntil));
   }
 
-  async function status(
-    name: string,
-    rooms: Readonly<Record<string, unknown>>,
-    now: number,
-  ): Promise<RoomStatus | null> {
-    const room = roomNamed(name);
-    if (room === undefined) return null;
-    const settings = settingsOf(rooms, name);
-    const config = roomConfig(room, settings, now);
-    const live = await ports
-      .room(name)
-      .read(config)
-      .then(liveOf, () => null);
-    return {
-      room: name,
-      title: room.title,
-      paths: room.paths.map(({ text, prefix }) => (prefix ? `${text}*` : text)),
-      phase: config.phase,
-      perMinute: config.perMinute,
-      changedAt: settings === null ? null : new Date(settings.changedAt).toISOString(),
-      message: settings?.message ?? null,
-      event:
-        config.event === null
-          ? null
-          : {
-              name: config.event.name,
-              startsAt: new Date(config.event.startsAt).toISOString(),
-              endsAt: new Date(config.event.endsAt).toISOString(),
-            },
-      live,
-    };
-  }
-
-  const desk: RoomDesk = {
-    async list(settings) {
-      const found = await Promise.all(policy.rooms.map(({ name }) => status(name, settings, Date.now())));
-      return found.filter((room) => room !== null);
-    },
-    async next(name, _current, input, now) {
-      const room = roomNamed(name);
-      if (room === undefined) {
-        const names = policy.rooms.map((each) => each.name).join(", ") || "none";
-        return { refused: `There is no room ${name}; the rooms are: ${names}.` };
-      }
-      // With the schemas of changes, which shoppers' isolates do without.
-      const { applyRoomChange } = await import("./settings.ts");
-      const current = settingsOf({ [name]: _current }, name);
-      const result = applyRoomChange(room, current, input, now);
-      return result.ok ? { value: result.settings } : { refused: result.faults.join(" ") };
-    },
-  };
-
-  return { gate, finish, status, desk };
-}
-
-/** The operators' settings of a room: what `applyRoomChange` made and the control plane stored. */
-function settingsOf(rooms: Readonly<Record<string, unknown>>, name: string): RoomSettings | null {
-  const stored = rooms[name];
-  // oxlint-disable-next-line typescript-eslint/no-unsafe-type-assertion -- only `desk.next` makes these values
-  return typeof stored === "object" && stored !== null ? (stored as RoomSettings) : null;
-}
-
-function liveOf(snapshot: RoomSnapshot): RoomStatus["live"] {
-  return {
-    waiting: snapshot.waiting,
-    admittedLastMinute: snapshot.admittedLastMinute,
-    active: snapshot.active,
-    objectCalls: snapshot.load,
-    arrivingPerMinute: Math.round(snapshot.arriving * 60),
-    waitSeconds: Math.round(snapshot.waiting / snapshot.perSecond),
-    commitment: snapshot.commitment,
-    seed: snapshot.seed,
-  };
-}
-
-function baseHeaders(cookies: readonly string[], kind: "queued" | "admitted"): Headers {
-  const headers = new Headers({ "cache-control": "no-store", vary: "Cookie", [WAITING_ROOM]: kind });
-  for (const cookie of cookies) headers.append("set-cookie", cookie);
-  return headers;
-}
-
-function waitingResponse(
-  policy: CompiledQueuePolicy,
-  input: GateInput,
-  told: Told,
-  cookies: readonly string[],
-): Response {
-  const headers = baseHeaders(cookies, "queued");
-  if (told.standing !== null) headers.set("retry-after", String(nextPollSeconds(told.standing, told.now)));
-  if (prefersJson(input.headers.get("accept"))) {
-    headers.set("content-type", "application/json");
-    return new Response(JSON.stringify(waitingJson(told)), {
-      // The page's own poll is no refusal, and browsers log one as an error.
-      status: input.headers.has(POLL) ? 200 : told.policy.statusJson,
-      headers,
-    });
-  }
-  headers.set("content-type", "text/html; charset=utf-8");
-  headers.set("content-language", told.language);
-  headers.set("content-security-policy", policy.page.csp);
-  headers.set("x-robots-tag", "noindex");
-  // A form that was sent must not look done.
-  const read = input.method === "GET" || input.method === "HEAD";
-  return new Response(waitingHtml(policy.page, told), {
-    status: read ? told.policy.statusPage : 503,
-    headers,
-  });
-}
-
-function admittedResponse(told: Told, cookies: readonly string[]): Response {
-  const headers = baseHeaders(cookies, "admitted");
-  headers.set("content-type", "application/json");
-  return new Response(JSON.stringify(waitingJson(told)), { headers });
-}
-
-function crowdResponse(retryAfterS: number): Response {
-  const headers = baseHeaders([], "queued");
-  headers.set("retry-after", String(retryAfterS));
-  headers.set("refresh", String(retryAfterS));
-  headers.set("content-type", "text/plain; charset=utf-8");
-  const text =
-    "Very many people from your network are joining the line. This page tries again in a few seconds; places already held are kept.";
-  return new Response(`${text}\n`, { status: 429, headers });
+  return { gate, finish, desk: deskOf(rooms, ports) };
 }

@@ -1,46 +1,15 @@
-/**
- * What a gate decides: pure, the object around it stores and waits. The cap lives
- * here and nowhere else.
- */
-import { type Bucket, msUntil, refill, shareOf, type Share, startBucket } from "./bucket.ts";
+/** What a gate decides: pure, the object around it stores and waits. */
+import { shareOf } from "./bucket.ts";
 import type { Delta } from "./histogram.ts";
 import { GateLine } from "./line.ts";
 import type { RoomConfig } from "./room-config.ts";
-
-/** A visitor whom the watermark let come. */
-export interface Ask {
-  readonly id: string;
-  /** Place in line. */
-  readonly key: number;
-  /** What the alive histogram knows of the ticket: taken out of it on admission. null: nothing yet. */
-  readonly counted: { readonly bin: number; readonly due: number } | null;
-  /** Whether the request may be held for a few seconds until its token is there. */
-  readonly patient: boolean;
-  /** Only to take a place at the gate: the page is shown first. */
-  readonly early?: boolean;
-}
+import { Tokens } from "./tokens.ts";
+import type { Ask, GateReport, Revocation, ToldRate } from "./messages.ts";
 
 export type Decision =
   | { readonly kind: "admit" }
   /** No token yet. `afterMs`: until there may be one; `ahead`: who stands before at this gate. */
   | { readonly kind: "wait"; readonly afterMs: number; readonly ahead: number };
-
-/** What a gate tells the room object, of the time since it last did. */
-export interface GateReport {
-  readonly gate: number;
-  readonly deltas: readonly Delta[];
-  /** Batches that isolates sent. */
-  readonly batches: number;
-  /** Visitors who asked. */
-  readonly asks: number;
-  readonly admitted: number;
-  /** Mean place of those admitted; null: nobody was. */
-  readonly reached: number | null;
-  /** Tokens the gate could have given. */
-  readonly possible: number;
-  /** Passes valid now; 0 where the room has no cap on them. */
-  readonly active: number;
-}
 
 /** Rooms up to this many tokens a second for a gate hold visitors until their turn: there asks are too rare to meet each token. */
 const HOLDS_UP_TO_PER_SECOND = 20;
@@ -65,48 +34,46 @@ export class GateKeeper {
   readonly #index: number;
   readonly #line = new GateLine();
   #config: RoomConfig;
-  #share: Share;
-  #bucket: Bucket;
+  readonly #tokens: Tokens;
   #deltas: Delta[] = [];
   #batches = 0;
   #asks = 0;
   #admitted = 0;
   #placesAdmitted = 0;
+  #revoked: Revocation[] = [];
   /** Where the line has come to at this gate: mean place of those admitted lately, and how far they lie from it. */
   #front: { readonly place: number; readonly spread: number } | null = null;
   #reportedAt: number;
   /** Expiry by pass; kept only where the room caps them. */
   readonly #active = new Map<string, number>();
 
-  /** @param lastAdmittedAt ms; null where this gate never admitted anybody */
-  constructor(index: number, config: RoomConfig, lastAdmittedAt: number | null, now: number) {
+  /** @param lastUsedAt ms; null where this gate never gave a token away */
+  constructor(index: number, config: RoomConfig, lastUsedAt: number | null, now: number) {
     this.#index = index;
     this.#config = config;
-    this.#share = this.#shareOf(config);
-    this.#bucket = startBucket(this.#share, lastAdmittedAt, now);
+    this.#tokens = new Tokens(config, lastUsedAt, now);
     this.#reportedAt = now;
   }
 
-  /** Takes over a configuration that is not older. A static share is right at once: no other gate has to agree. */
+  /** Takes over a configuration that is not older. */
   adopt(config: RoomConfig, now: number): void {
     if (config.version < this.#config.version) return;
-    this.#bucket = refill(this.#bucket, this.#share, now);
+    this.#tokens.adopt(config, now);
     this.#config = config;
-    this.#share = this.#shareOf(config);
-    this.#bucket = { ...this.#bucket, tokens: Math.min(this.#bucket.tokens, this.#share.burst) };
   }
 
   /** Decides about one visitor; an admission takes its token here, before anybody hears of it. */
   decide(ask: Ask, now: number): Decision {
     this.#asks += 1;
-    this.#bucket = refill(this.#bucket, this.#share, now);
-    const enough = Math.max(1, Math.floor(this.#share.burst / KEPT_PART));
+    const tokens = this.#tokens.at(now);
+    const { burst } = this.#tokens.share;
+    const enough = Math.max(1, Math.floor(burst / KEPT_PART));
     const { expected: kept, all } = this.#line.before(ask.key, ask.id, now, enough);
     const shut = this.#shutUntil(now);
-    const needed = this.#isFar(ask.key) ? Math.max(1 + kept, FAR_PART * this.#share.burst) : 1 + kept;
-    if (ask.early !== true && shut <= now && this.#bucket.tokens >= needed) {
+    const needed = this.#isFar(ask.key) ? Math.max(1 + kept, FAR_PART * burst) : 1 + kept;
+    if (ask.early !== true && shut <= now && tokens >= needed) {
       this.#advance(ask.key);
-      this.#bucket = { ...this.#bucket, tokens: this.#bucket.tokens - 1 };
+      this.#tokens.take();
       this.#admitted += 1;
       this.#placesAdmitted += ask.key;
       this.#line.leave(ask.id);
@@ -114,11 +81,11 @@ export class GateKeeper {
       if (this.#config.activeCap !== null) this.#active.set(ask.id, now + this.#config.passIdleMs);
       return { kind: "admit" };
     }
-    const turn = msUntil(this.#bucket, this.#share, 1 + all);
+    const turn = this.#tokens.msUntil(1 + all);
     const afterMs = Math.max(shut - now, turn, 20);
     const held = this.#holds(ask, afterMs);
     // Somebody for whom a token is kept may turn out to have left: looked at again soon.
-    const token = kept > 0 ? LOOK_AGAIN_MS : msUntil(this.#bucket, this.#share, 1);
+    const token = kept > 0 ? LOOK_AGAIN_MS : this.#tokens.msUntil(1);
     this.#stand(ask, now + Math.min(afterMs, 3000), held);
     return { kind: "wait", afterMs: held ? Math.max(shut - now, token, 20) : afterMs, ahead: all };
   }
@@ -130,7 +97,7 @@ export class GateKeeper {
 
   #advance(key: number): void {
     const front = this.#front ?? { place: key, spread: 0 };
-    const weight = 1 / Math.max(10, 2 * this.#share.perSecond);
+    const weight = 1 / Math.max(10, 2 * this.#tokens.share.perSecond);
     this.#front = {
       place: front.place + (key - front.place) * weight,
       spread: front.spread + (Math.abs(key - front.place) - front.spread) * weight,
@@ -139,7 +106,7 @@ export class GateKeeper {
 
   /** Whether a visitor with that long to wait stays at the gate. */
   #holds(ask: Ask, afterMs: number): boolean {
-    return ask.patient && this.#share.perSecond <= HOLDS_UP_TO_PER_SECOND && afterMs <= HOLD_MS;
+    return ask.patient && this.#tokens.share.perSecond <= HOLDS_UP_TO_PER_SECOND && afterMs <= HOLD_MS;
   }
 
   holds(ask: Ask, decision: Decision): boolean {
@@ -167,6 +134,30 @@ export class GateKeeper {
     if (this.#active.has(id)) this.#active.set(id, expiresAt);
   }
 
+  /** Copies of a pass were seen, or it ended: everybody should know. */
+  revoke(id: string, before: number): void {
+    this.#revoked.push([id, before]);
+  }
+
+  /** Lets an isolate have its part of the rate, while nobody stands here. */
+  lend(isolate: string, until: number, now: number): boolean {
+    return this.#line.size === 0 && this.#tokens.lend(isolate, until, now);
+  }
+
+  /** N has changed with the replicas. */
+  follow(told: ToldRate, now: number): void {
+    this.#tokens.follow(told, now);
+  }
+
+  giveBack(isolate: string, now: number): void {
+    this.#tokens.giveBack(isolate, now);
+  }
+
+  /** A grant from before the object started. */
+  restoreGrant(isolate: string, until: number, now: number): void {
+    this.#tokens.restoreGrant(isolate, until, now);
+  }
+
   /** A pass from before the object started. */
   restore(id: string, expiresAt: number): void {
     if (this.#config.activeCap !== null) this.#active.set(id, expiresAt);
@@ -182,10 +173,12 @@ export class GateKeeper {
       asks: this.#asks,
       admitted: this.#admitted,
       reached: this.#admitted === 0 ? null : this.#placesAdmitted / this.#admitted,
-      possible: this.#shutUntil(now) > now ? this.#admitted : seconds * this.#share.perSecond,
+      possible: this.#shutUntil(now) > now ? this.#admitted : seconds * this.#tokens.share.perSecond,
       active: this.#activeAt(now),
+      revoked: this.#revoked,
     };
     this.#deltas = [];
+    this.#revoked = [];
     this.#batches = 0;
     this.#asks = 0;
     this.#admitted = 0;
@@ -207,10 +200,6 @@ export class GateKeeper {
   #activeAt(now: number): number {
     for (const [id, expiresAt] of this.#active) if (expiresAt <= now) this.#active.delete(id);
     return this.#active.size;
-  }
-
-  #shareOf(config: RoomConfig): Share {
-    return shareOf(config.perMinute - config.reserve, config.gates);
   }
 
   #note(deltas: readonly Delta[]): void {

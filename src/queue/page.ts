@@ -2,7 +2,7 @@
 import { EARLY_MS } from "./estimate.ts";
 import type { PageTemplate } from "./room-config.ts";
 import { type Texts, textsOf, type Told } from "./texts.ts";
-import type { Standing } from "./visit.ts";
+import type { Standing } from "./standing.ts";
 
 /** The answer to programs and to the page's own polls. */
 export function waitingJson(told: Told): Record<string, unknown> {

@@ -1,6 +1,6 @@
 /** How fast things go in a room, learned once a second from the gates' reports and the line. */
 import type { AliveHistogram } from "./histogram.ts";
-import type { GateReport } from "./keeper.ts";
+import type { GateReport } from "./messages.ts";
 
 /** A rate is an average of about so many seconds... */
 const SMOOTH_S = 6;

@@ -17,14 +17,34 @@ export interface PathPattern {
   readonly prefix: boolean;
 }
 
+export type Rate = number | "auto";
+
+/** How `rate: auto` follows the storefront. */
+export interface AutoRate {
+  /** Part of what the replicas carry that shoppers of the room may use. */
+  readonly headroom: number;
+  /** Requests to the storefront that a visitor makes, on average. */
+  readonly requestsPerVisitor: number;
+}
+
+/** The autoscaled storefront. */
+export interface Capacity {
+  /** Requests a second that one replica is meant to carry. */
+  readonly threshold: number;
+  readonly replicasMin: number;
+}
+
 export interface RoomPolicy {
   readonly name: string;
   readonly title: string;
   readonly paths: readonly PathPattern[];
   readonly bypass: readonly PathPattern[];
   readonly state: RoomState;
-  /** N: admissions in any sliding 60 s. */
-  readonly perMinute: number;
+  /** N: admissions in any sliding 60 s; `auto` follows the replicas that are ready. */
+  readonly rate: Rate;
+  readonly auto: AutoRate;
+  /** What the blueprint says of the storefront; none where the room stands alone, as in tests. */
+  readonly capacity?: Capacity;
   /** Newcomers an isolate lets in a minute without asking a gate, while the room is open and nobody waits. */
   readonly freePerIsolate: number;
   /** Gates the room has at most; fewer are used where N is too small to share. */
@@ -58,7 +78,9 @@ export interface PageTemplate {
 /** What operators have decided over the policy; stored opaquely by the control plane. */
 export interface RoomSettings {
   readonly state?: RoomState | undefined;
-  readonly perMinute?: number | undefined;
+  readonly rate?: Rate | undefined;
+  /** ms; when a rate was set that changed the number of gates in use. */
+  readonly resharedAt?: number | undefined;
   /** Replaces the policy's events. */
   readonly events?: readonly RoomEvent[] | undefined;
   /** Said on the waiting page. */
@@ -77,15 +99,22 @@ export interface RoomConfig {
   /** Tickets and passes belong to one epoch: the last event that began, or "0". */
   readonly epoch: string;
   readonly phase: RoomPhase;
+  /** N; where it is automatic, what the fewest replicas carry. */
   readonly perMinute: number;
-  /** Part of N that gates leave to newcomers whom isolates let in by themselves. */
-  readonly reserve: number;
+  /** null: N is the number above. */
+  readonly auto: { readonly perReplica: number; readonly leastReplicas: number } | null;
+  /** Newcomers a minute that an isolate may let in by itself, of what a gate grants it; 0: none. */
   readonly freePerIsolate: number;
+  /** Gates in use, and those the room has. */
   readonly gates: number;
+  readonly mostGates: number;
+  /** ms; when the number of gates in use last changed; 0: never. */
+  readonly resharedAt: number;
   /** Width of a place in the count of the line, ms. */
   readonly binMs: number;
   readonly activeCap: number | null;
   readonly passIdleMs: number;
+  readonly passMaxMs: number;
   /** The current event, if the epoch is one. */
   readonly event: RoomEvent | null;
 }
@@ -99,39 +128,68 @@ export function defaultGates(perMinute: number): number {
   return Math.min(MAX_GATES, Math.max(1, Math.ceil(perMinute / PER_GATE)));
 }
 
-/** Smaller rooms ask a gate for every newcomer: a reserve would be a large part of their rate. */
+/** Smaller rooms ask a gate for every newcomer: a grant would be a large part of their rate. */
 const FREE_FROM_PER_MINUTE = 600;
-const RESERVED_SHARE = 0.1;
 /** A gate needs one token of its own: below this many admissions a minute it is not worth having. */
 const MIN_PER_GATE = 122;
 /** Smaller rooms count their line by the millisecond, for its order; larger ones coarser, for its size. */
 const FINE_BELOW_PER_MINUTE = 6000;
-/** How long after leaving `open` the reserve stays: a sliding minute and the time a change takes to be everywhere. */
-const RESERVE_LINGERS_MS = 66_000;
 
 /** What is in force in `policy`'s room at `now`, with the operators' `settings` over it. */
 export function roomConfig(policy: RoomPolicy, settings: RoomSettings | null, now: number): RoomConfig {
   const events = settings?.events ?? policy.events;
   const event = currentEvent(events, now);
-  const perMinute = settings?.perMinute ?? policy.perMinute;
+  const rate = settings?.rate ?? policy.rate;
+  const perMinute = leastOf(policy, rate);
   const changedAt = Math.max(settings?.changedAt ?? 0, event?.prequeueAt ?? 0);
   const phase = phaseAt(settings?.state ?? policy.state, event, now);
-  const free = perMinute >= FREE_FROM_PER_MINUTE && policy.freePerIsolate >= 1;
-  const reserved = free && (phase === "open" || now < changedAt + RESERVE_LINGERS_MS);
+  // Who comes in without a gate's knowledge is in nobody's count of active sessions.
+  const free = perMinute >= FREE_FROM_PER_MINUTE && policy.activeCap === null;
   return {
     room: policy.name,
     version: changedAt,
     epoch: event?.name ?? "0",
     phase,
     perMinute,
-    reserve: reserved ? Math.floor(perMinute * RESERVED_SHARE) : 0,
+    auto: rate === "auto" ? { perReplica: perReplica(policy), leastReplicas: leastReplicas(policy) } : null,
     freePerIsolate: free ? policy.freePerIsolate : 0,
-    gates: Math.max(1, Math.min(policy.gates, Math.floor(perMinute / MIN_PER_GATE))),
-    binMs: policy.perMinute < FINE_BELOW_PER_MINUTE ? 1 : 100,
+    gates: gatesInUse(policy, rate),
+    mostGates: policy.gates,
+    resharedAt: settings?.resharedAt ?? 0,
+    binMs: leastOf(policy, policy.rate) < FINE_BELOW_PER_MINUTE ? 1 : 100,
     activeCap: policy.activeCap,
     passIdleMs: policy.passIdleMs,
+    passMaxMs: policy.passMaxMs,
     event,
   };
+}
+
+/** Gates that share a rate: each needs tokens of its own. An automatic rate keeps its gates while it moves. */
+export function gatesInUse(policy: RoomPolicy, rate: Rate): number {
+  return Math.max(1, Math.min(policy.gates, Math.floor(leastOf(policy, rate) / MIN_PER_GATE)));
+}
+
+/** The room with what the blueprint says of the storefront. */
+export function withCapacity(policy: RoomPolicy, capacity: Capacity): RoomPolicy {
+  return { ...policy, capacity };
+}
+
+/** Admissions a minute that so many replicas carry. @param each what one carries */
+export function automaticRate(each: number, replicas: number): number {
+  return Math.max(1, Math.floor(each * replicas));
+}
+
+function leastOf(policy: RoomPolicy, rate: Rate): number {
+  return rate === "auto" ? automaticRate(perReplica(policy), leastReplicas(policy)) : rate;
+}
+
+/** Admissions a minute for each replica: what it carries, over what a visitor asks of it. */
+function perReplica({ auto, capacity }: RoomPolicy): number {
+  return ((capacity?.threshold ?? 0) * auto.headroom * 60) / auto.requestsPerVisitor;
+}
+
+function leastReplicas({ capacity }: RoomPolicy): number {
+  return capacity?.replicasMin ?? 1;
 }
 
 /** The last event whose pre-queue has begun; its epoch outlasts its end, so that nobody in line is thrown out by it. */

@@ -6,42 +6,23 @@ import { shareOf } from "./bucket.ts";
 import { Calls } from "./calls.ts";
 import type { PlaceTable } from "./estimate.ts";
 import { AliveHistogram, type Span } from "./histogram.ts";
-import { type GateReport, holdsAtGate } from "./keeper.ts";
+import { holdsAtGate } from "./keeper.ts";
 import { Rates } from "./rates.ts";
-import type { RoomConfig } from "./room-config.ts";
+import { automaticRate, type RoomConfig } from "./room-config.ts";
 import { calledAhead, extrapolated, nextBoost, nextWatermark, placeAt, type Watermark } from "./watermark.ts";
-
-/** What every site holds of a room for about a second. */
-export interface RoomSnapshot {
-  readonly room: string;
-  readonly epoch: string;
-  readonly version: number;
-  /** ms; when it was computed. */
-  readonly at: number;
-  readonly watermark: Watermark;
-  readonly table: PlaceTable;
-  readonly waiting: number;
-  /** Newcomers a second lately. */
-  readonly arriving: number;
-  /** Admissions a second that the estimates count on. */
-  readonly perSecond: number;
-  /** Share of the people waiting who leave, a second. */
-  readonly leaving: number;
-  readonly active: number;
-  readonly admittedLastMinute: number;
-  /** Calls of objects a second lately: of the busiest gate, and of the room object. */
-  readonly load: { readonly gate: number; readonly room: number };
-  /** How often an isolate should report, ms. */
-  readonly reportEveryMs: number;
-  /** SHA-256 of the seed of the current event's draw; the seed itself from the start on. */
-  readonly commitment: string | null;
-  readonly seed: string | null;
-}
+import type { GateReport, RoomSnapshot, ToldRate } from "./messages.ts";
 
 /** What must survive the object. */
 export interface RoomMemory {
   readonly epoch: string;
   readonly watermark: Watermark;
+  /** What was last said of the storefront's replicas. */
+  readonly ready?: Ready | null;
+}
+
+interface Ready {
+  readonly replicas: number;
+  readonly at: number;
 }
 
 /** Everybody alive has polled once within this time after the object started. */
@@ -56,6 +37,7 @@ const SPANS_PER_MS = 50;
 const CALLS_PER_GATE = 400;
 const LEAST_REPORTS_PER_GATE = 120;
 const TABLE_POINTS = 100;
+const MOST_REVOKED = 500;
 const OPEN: Watermark = { key: null, slope: 1, at: 0 };
 
 export class Room {
@@ -68,8 +50,11 @@ export class Room {
   #computedAt = 0;
   #spans: readonly Span[] = [];
   readonly #active = new Map<number, number>();
+  /** By pass: the expiry before which it is worth nothing, and when that was heard. */
+  readonly #revoked = new Map<string, { readonly before: number; readonly at: number }>();
   readonly #calls = new Calls();
   readonly #rates: Rates;
+  #ready: Ready | null;
 
   constructor(config: RoomConfig, memory: RoomMemory | null, now: number) {
     const known = memory?.epoch === config.epoch ? memory : null;
@@ -80,10 +65,25 @@ export class Room {
     this.#watermark = { ...(known?.watermark ?? OPEN), at: now };
     this.#relearnedAt = this.#watermark.key === null ? now : now + RELEARN_MS;
     this.#rates = new Rates(now);
+    this.#ready = memory?.ready ?? null;
   }
 
   get memory(): RoomMemory {
-    return { epoch: this.#config.epoch, watermark: this.#watermark };
+    return { epoch: this.#config.epoch, watermark: this.#watermark, ready: this.#ready };
+  }
+
+  /** N where it is automatic; null where it is the configuration's. */
+  get toldRate(): ToldRate | null {
+    const { auto } = this.#config;
+    if (auto === null || this.#ready === null) return null;
+    return { perMinute: automaticRate(auto.perReplica, this.#ready.replicas), at: this.#ready.at };
+  }
+
+  /** So many replicas are ready. @returns whether that is news */
+  follow(replicas: number, now: number): boolean {
+    const news = replicas !== this.#ready?.replicas;
+    if (news) this.#ready = { replicas, at: Math.max(now, (this.#ready?.at ?? 0) + 1) };
+    return news;
   }
 
   get config(): RoomConfig {
@@ -111,6 +111,7 @@ export class Room {
     this.#calls.admitted(report.admitted, now);
     this.#active.set(report.gate, report.active);
     this.#rates.hear(report);
+    for (const [id, before] of report.revoked) this.#revoke(id, before, now);
     if (now < this.#relearnedAt) this.#follow(report.reached, now);
   }
 
@@ -127,6 +128,8 @@ export class Room {
       room: config.room,
       epoch: config.epoch,
       version: config.version,
+      perMinute: this.#perMinute(),
+      replicas: config.auto === null ? null : (this.#ready?.replicas ?? config.auto.leastReplicas),
       at: now,
       watermark: this.#watermark,
       table: table(this.#spans),
@@ -140,7 +143,18 @@ export class Room {
       reportEveryMs: this.#reportEveryMs,
       commitment: draw.commitment,
       seed: started ? draw.seed : null,
+      revoked: [...this.#revoked].map(([id, { before }]) => [id, before]),
     };
+  }
+
+  /** Remembers the latest; older ones are noticed when their passes are to be renewed. */
+  #revoke(id: string, before: number, now: number): void {
+    this.#revoked.delete(id);
+    this.#revoked.set(id, { before, at: now });
+    for (const [known, { at }] of this.#revoked) {
+      if (this.#revoked.size <= MOST_REVOKED && now - at < this.#config.passIdleMs) break;
+      this.#revoked.delete(known);
+    }
   }
 
   /** The rate people are admitted at while they wait: as it was lately, where that is less than the share allows. */
@@ -149,9 +163,12 @@ export class Room {
     return Math.min(share, Math.max(this.#rates.pace ?? share, share / 50));
   }
 
+  #perMinute(): number {
+    return this.toldRate?.perMinute ?? this.#config.perMinute;
+  }
+
   #share(): number {
-    const { perMinute, reserve, gates } = this.#config;
-    return shareOf(perMinute - reserve, gates).perSecond * gates;
+    return shareOf(this.#perMinute(), 1).perSecond;
   }
 
   #compute(now: number): void {

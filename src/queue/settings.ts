@@ -1,6 +1,13 @@
 /** What operators may change while the room runs, checked: the meaning of the JSON that the control plane stores for a room. */
 import * as z from "zod"; // the namespace: `{ z }` would bring all of its languages along
-import { type RoomEvent, type RoomPolicy, type RoomSettings, type RoomState } from "./room-config.ts";
+import {
+  gatesInUse,
+  type Rate,
+  type RoomEvent,
+  type RoomPolicy,
+  type RoomSettings,
+  type RoomState,
+} from "./room-config.ts";
 
 const STATES = ["open", "queue-all", "hold", "suspended", "sold-out"] as const satisfies readonly RoomState[];
 const MAX_PER_MINUTE = 10_000_000;
@@ -28,6 +35,17 @@ function rateFault(perMinute: number): string | null {
   }
   return null;
 }
+
+export const DEFAULT_AUTO = { headroom: 0.8, requestsPerVisitor: 60 } as const;
+
+/** The same, or `auto`. */
+export const anyRateSchema = z.union([z.string(), z.number()]).transform((text, context): Rate => {
+  if (text === "auto") return text;
+  const rate = rateSchema.safeParse(text);
+  if (rate.success) return rate.data;
+  for (const { message } of rate.error.issues) context.addIssue({ code: "custom", message });
+  return z.NEVER;
+});
 
 /** `90s`, `30m`, `2h`, `1d` in ms. */
 export const durationSchema = z
@@ -82,7 +100,7 @@ export const eventSchema = z
 export const roomChangeSchema = z
   .strictObject({
     state: stateSchema.nullable(),
-    rate: rateSchema.nullable(),
+    rate: anyRateSchema.nullable(),
     message: z.string().max(300, "over 300 characters; shorten it").nullable(),
     event: eventSchema,
     removeEvent: nameSchema,
@@ -128,15 +146,19 @@ export function applyRoomChange(
   if (overlaps.length > 0) return { ok: false, faults: overlaps };
   const pick = <T>(value: T | null | undefined, old: T | undefined): T | undefined =>
     value === undefined ? old : (value ?? undefined);
+  const nextRate = pick(rate, before?.rate);
+  const gates = (value: Rate | undefined): number => gatesInUse(policy, value ?? policy.rate);
+  // Always newer than what is in force, whatever the clock says: objects adopt the newest.
+  const changedAt = Math.max(now, (before?.changedAt ?? 0) + 1);
   return {
     ok: true,
     settings: {
       state: pick(state, before?.state),
-      perMinute: pick(rate, before?.perMinute),
+      rate: nextRate,
+      resharedAt: gates(nextRate) === gates(before?.rate) ? before?.resharedAt : changedAt,
       message: pick(message, before?.message),
       events: event === undefined && removeEvent === undefined ? before?.events : next,
-      // Always newer than what is in force, whatever the clock says: objects adopt the newest.
-      changedAt: Math.max(now, (before?.changedAt ?? 0) + 1),
+      changedAt,
     },
   };
 }

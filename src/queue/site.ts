@@ -1,8 +1,8 @@
 /** What one isolate holds of the rooms: snapshots read through the site's cache, and news for the gates, in batches. */
 import { type Delta, dueUnit } from "./histogram.ts";
-import type { GatePort, RoomPort } from "./objects.ts";
+import type { GatePort, RoomPort } from "./ports.ts";
 import type { RoomConfig } from "./room-config.ts";
-import type { RoomSnapshot } from "./room.ts";
+import type { RoomSnapshot } from "./messages.ts";
 
 type WaitUntil = (work: Promise<unknown>) => void;
 
@@ -15,6 +15,9 @@ const FRESH_MS = 1000;
 /** Up to this age a snapshot serves while a newer one is fetched beside the request. */
 const STALE_MS = 2000;
 const PATIENCE_MS = 1500;
+/** How often an isolate without visitors in line looks whether there is one, and how long it believes what it saw. */
+const LOOK_MS = 2000;
+const FORGET_LINE_MS = 60_000;
 
 /** Snapshots of the rooms: isolate memory, then the site's cache, then the room object. */
 export class Snapshots {
@@ -22,6 +25,7 @@ export class Snapshots {
   readonly #cache: Cache | null;
   readonly #held = new Map<string, Held>();
   readonly #refreshing = new Map<string, number>();
+  readonly #lookedAt = new Map<string, number>();
 
   constructor(room: (name: string) => RoomPort, cache: Cache | null) {
     this.#room = room;
@@ -46,6 +50,27 @@ export class Snapshots {
     const held = this.#heldFor(config);
     if (held !== null && now - held.readAt < STALE_MS) return held.snapshot;
     return this.#fromSite(config);
+  }
+
+  /**
+   * The room's line as this isolate knows it; null where it knows of none. Looks
+   * into the site's cache beside the request, and asks no object: sites where
+   * people wait keep it fresh there.
+   */
+  line(config: RoomConfig, now: number, waitUntil: WaitUntil): RoomSnapshot | null {
+    const held = this.#heldFor(config);
+    const seenAt = Math.max(held?.readAt ?? -Infinity, this.#lookedAt.get(config.room) ?? -Infinity);
+    if (now - seenAt > LOOK_MS) {
+      this.#lookedAt.set(config.room, now);
+      waitUntil(this.#look(config, now));
+    }
+    if (held === null || now - held.readAt > FORGET_LINE_MS) return null;
+    return held.snapshot.waiting > 0 || config.phase !== "open" ? held.snapshot : null;
+  }
+
+  async #look(config: RoomConfig, now: number): Promise<void> {
+    const found = await this.#fromSite(config);
+    if (found !== null) this.#held.set(config.room, { snapshot: found, readAt: now });
   }
 
   #heldFor(config: RoomConfig): Held | null {

@@ -1,7 +1,7 @@
 /** What waiting visitors read, in English and Portuguese. */
 import type { RoomPhase, RoomPolicy } from "./room-config.ts";
 import type { TicketFault } from "./ticket.ts";
-import type { Standing } from "./visit.ts";
+import type { Standing } from "./standing.ts";
 
 export type Language = "en" | "pt";
 
@@ -70,6 +70,8 @@ const FAULTS: Readonly<Record<Language, Readonly<Record<TicketFault, string>>>> 
     "left-too-long":
       "You were away for too long, and your place was given up. You have a new place at the end of the line.",
     spent: "Your ticket was used already. You have a new place at the end of the line.",
+    copied:
+      "Your way in has ended, or is used in another browser. You have a new place at the end of the line.",
   },
   pt: {
     "not-ours":
@@ -78,6 +80,8 @@ const FAULTS: Readonly<Record<Language, Readonly<Record<TicketFault, string>>>> 
     "left-too-long":
       "Você ficou fora por muito tempo e o seu lugar foi liberado. Você tem um novo lugar no fim da fila.",
     spent: "A sua senha já foi usada. Você tem um novo lugar no fim da fila.",
+    copied:
+      "A sua entrada terminou ou está em uso em outro navegador. Você tem um novo lugar no fim da fila.",
   },
 };
 

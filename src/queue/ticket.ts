@@ -26,12 +26,14 @@ export interface Pass {
   readonly id: string;
   readonly admittedAt: number;
   readonly expiresAt: number;
-  /** A gate's pass is renewed by its gate only; one that an isolate gave in an open room, by any. */
-  readonly by: "gate" | "isolate";
+  /** The gate that let the visitor in and answers for the pass; null: an isolate did, while nobody waited. */
+  readonly gate: number | null;
+  /** Kind of browser it was given to: see `browserOf`. */
+  readonly browser: string;
 }
 
 /** Why a cookie is not (any more) a place in line; visitors are told. */
-export type TicketFault = "not-ours" | "other-epoch" | "left-too-long" | "spent";
+export type TicketFault = "not-ours" | "other-epoch" | "left-too-long" | "spent" | "copied";
 
 export function newTicketId(): string {
   return toBase64Url(crypto.getRandomValues(new Uint8Array(12)));
@@ -61,8 +63,9 @@ export async function readTicket(
 }
 
 export function writePass(keys: TicketKeys, pass: Pass): Promise<string> {
-  const times = [pass.admittedAt, pass.expiresAt].map(base36);
-  return sign(keys, [pass.by === "gate" ? "p" : "f", pass.room, pass.epoch, pass.id, ...times].join("."));
+  const { room, epoch, id, admittedAt, expiresAt, gate, browser } = pass;
+  const times = [admittedAt, expiresAt].map(base36);
+  return sign(keys, ["p", room, epoch, id, ...times, gate ?? "-", browser].join("."));
 }
 
 /** Reads a pass cookie; null where it is not ours, of another room or epoch. Expiry is the caller's to judge. */
@@ -72,11 +75,12 @@ export async function readPass(
   expected: { readonly room: string; readonly epoch: string },
 ): Promise<Pass | null> {
   const fields = await verify(keys, value);
-  if (fields === null || fields.length !== 6) return null;
-  const [kind = "", room = "", epoch = "", id = "", admitted = "", expires = ""] = fields;
-  if ((kind !== "p" && kind !== "f") || room !== expected.room || epoch !== expected.epoch) return null;
-  const by = kind === "p" ? "gate" : "isolate";
-  return { room, epoch, id, admittedAt: fromBase36(admitted), expiresAt: fromBase36(expires), by };
+  if (fields === null || fields.length !== 8) return null;
+  const [kind = "", room = "", epoch = "", id = "", admitted = "", expires = "", by = "", browser = ""] =
+    fields;
+  if (kind !== "p" || room !== expected.room || epoch !== expected.epoch) return null;
+  const gate = by === "-" ? null : Number(by);
+  return { room, epoch, id, admittedAt: fromBase36(admitted), expiresAt: fromBase36(expires), gate, browser };
 }
 
 /**

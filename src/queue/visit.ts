@@ -4,57 +4,25 @@
  * working): whatever is down, nobody is let in beyond the rate and nobody is
  * thrown out.
  */
-import { type Bucket, refill, shareOf, startBucket } from "./bucket.ts";
-import { cookieValue } from "../http/headers.ts";
-import { EARLY_MS, peopleBefore, pollAfterMs, promise, waitMs } from "./estimate.ts";
+import { Cookies } from "./cookies.ts";
+import { EARLY_MS } from "./estimate.ts";
+import { FreeEntry } from "./free-entry.ts";
+import { gatesFor } from "./gates.ts";
 import { dueUnit, newcomerBin, UNDRAWN } from "./histogram.ts";
-import { type Ask, HOLD_MS, holdsAtGate } from "./keeper.ts";
+import { HOLD_MS, holdsAtGate } from "./keeper.ts";
 import { draw, isDrawn, type Lots, placeOfLot } from "./lottery.ts";
-import type { GateAnswer, GatePort, RoomPort } from "./objects.ts";
-import { type RoomConfig, type RoomPolicy } from "./room-config.ts";
-import { firstReportMs, type RoomSnapshot } from "./room.ts";
-import type { TicketKeys } from "./signing.ts";
+import { Passes } from "./passes.ts";
+import type { Ports } from "./ports.ts";
 import { Refusals } from "./refusals.ts";
+import type { RoomConfig, RoomPolicy } from "./room-config.ts";
+import { firstReportMs } from "./room.ts";
+import type { TicketKeys } from "./signing.ts";
 import { Reporter, Snapshots, withDeadline } from "./site.ts";
-import {
-  newTicketId,
-  type Pass,
-  readPass,
-  readTicket,
-  renewedPass,
-  type Ticket,
-  type TicketFault,
-  writePass,
-  writeTicket,
-} from "./ticket.ts";
+import { type GateWait, nextPollMs, type Standing, standingOf } from "./standing.ts";
+import { newTicketId, type Pass, readTicket, type Ticket, type TicketFault, writeTicket } from "./ticket.ts";
+import { Newcomers, type Visitor } from "./visitor.ts";
 import { extrapolated } from "./watermark.ts";
-
-export interface Ports {
-  readonly room: (name: string) => RoomPort;
-  readonly gate: (room: string, index: number) => GatePort;
-}
-
-export interface Visitor {
-  readonly headers: Headers;
-  readonly clientIp: string;
-  /** The waiting page asks, not a navigation. */
-  readonly poll: boolean;
-}
-
-/** Where a visitor stands, for the page and for programs. */
-export interface Standing {
-  readonly ticketId: string;
-  readonly ahead: number | null;
-  /** ms; the turn as told: see `promise`. null: not known. */
-  readonly turnAt: number | null;
-  /** ms until the turn as now expected. */
-  readonly expectedMs: number | null;
-  readonly dueAt: number;
-  /** Why an earlier place is gone. */
-  readonly fault: TicketFault | null;
-  readonly commitment: string | null;
-  readonly seed: string | null;
-}
+import type { Ask, GateAnswer, RoomSnapshot } from "./messages.ts";
 
 export type Verdict =
   | {
@@ -68,7 +36,7 @@ export type Verdict =
   | { readonly kind: "line"; readonly standing: Standing; readonly cookies: readonly string[] }
   | { readonly kind: "crowd"; readonly retryAfterS: number };
 
-interface Context {
+export interface Visit {
   readonly policy: RoomPolicy;
   readonly config: RoomConfig;
   readonly visitor: Visitor;
@@ -77,156 +45,88 @@ interface Context {
 }
 
 const GATE_PATIENCE_MS = 2500;
-const REMEMBERED_PASSES = 5000;
 const REMEMBERED_TICKETS = 2000;
-const MAX_ADDRESSES = 20_000;
-const MINUTE = 60_000;
-/** Estimates without a snapshot: the line is asked about again soon. */
-const BLIND_POLL_MS = 5000;
+const CROWD_RETRY_S = 10;
 
 export class Line {
+  readonly passes: Passes;
   readonly #ports: Ports;
   readonly #keys: TicketKeys;
-  readonly #secure: boolean;
+  readonly #cookies: Cookies;
   readonly #snapshots: Snapshots;
   readonly #reporter: Reporter;
-  readonly #free = new Map<string, Bucket>();
-  readonly #passes = new Map<string, Pass>();
+  readonly #free: FreeEntry;
   readonly #draws = new Map<string, Lots>();
   readonly #refused = new Refusals();
+  readonly #newcomers = new Newcomers();
   /** When this isolate issued its latest tickets. */
   readonly #issued: number[] = [];
-  #addresses = new Map<string, number>();
-  #addressesSince = 0;
 
   constructor(ports: Ports, keys: TicketKeys, cache: Cache | null, secure: boolean) {
     this.#ports = ports;
     this.#keys = keys;
-    this.#secure = secure;
+    this.#cookies = new Cookies(secure);
+    this.passes = new Passes(ports.gate, keys, this.#cookies);
     this.#snapshots = new Snapshots(ports.room, cache);
     this.#reporter = new Reporter(ports.gate);
+    this.#free = new FreeEntry(ports.gate);
   }
 
-  /** The pass the visitor holds, renewed where it is time; null without a valid one. */
-  async inside(context: Context): Promise<Verdict | null> {
-    const { policy, config, visitor, now } = context;
-    const value = cookieValue(visitor.headers, this.cookieName("pass", policy.name));
-    if (value === null) return null;
-    const pass = await this.#pass(value, config);
-    if (pass === null || pass.expiresAt <= now) return null;
-    const renewed = renewedPass(pass, policy.passIdleMs, policy.passMaxMs, now);
-    const allowed = renewed === null ? null : await this.#renewal(context, pass, renewed);
-    if (allowed === null) return { kind: "inside", pass, cookies: [], fresh: false, waitedMs: null };
-    return {
-      kind: "inside",
-      pass: allowed,
-      cookies: [await this.#passCookie(policy, allowed)],
-      fresh: false,
-      waitedMs: null,
-    };
+  /** The verdict about who holds a pass, null for everybody else; a pass that is one no longer is said why. */
+  async inside(visit: Visit): Promise<Verdict | "copied" | null> {
+    const { policy, config, visitor, now, waitUntil } = visit;
+    const line = this.#snapshots.line(config, now, waitUntil);
+    const held = await this.passes.held(policy, config, visitor, line, now);
+    if (held.kind !== "inside") return held.kind === "dead" ? "copied" : null;
+    return { ...held, fresh: false, waitedMs: null };
   }
 
-  async #pass(value: string, config: RoomConfig): Promise<Pass | null> {
-    const known = this.#passes.get(value);
-    if (known !== undefined && known.room === config.room && known.epoch === config.epoch) return known;
-    const pass = await readPass(this.#keys, value, config);
-    if (pass !== null) {
-      if (this.#passes.size >= REMEMBERED_PASSES) this.#passes.clear();
-      this.#passes.set(value, pass);
-    }
-    return pass;
-  }
-
-  async #renewal({ config }: Context, pass: Pass, renewed: Pass): Promise<Pass | null> {
-    if (pass.by === "isolate") return renewed;
-    const index = gatesFor(pass.id, config.gates)[0] ?? 0;
-    try {
-      const renewal = this.#ports.gate(config.room, index).renew(config, index, pass.id, pass.expiresAt);
-      const expiresAt = await withDeadline(renewal, GATE_PATIENCE_MS);
-      return expiresAt === null ? null : { ...renewed, expiresAt: Math.min(expiresAt, renewed.expiresAt) };
-    } catch {
-      // The visitor is inside; a gate that is down is not his fault. The old pass goes on until it ends.
+  /** Entry for a newcomer whom this isolate may let in by itself; null where it is a gate's to say. */
+  async freeEntry(visit: Visit): Promise<Verdict | null> {
+    const { policy, config, visitor, now, waitUntil } = visit;
+    if (config.phase !== "open" || config.freePerIsolate < 1) return null;
+    if (this.#cookies.read(visitor.headers, "ticket", policy.name) !== null) return null;
+    const known = await this.#snapshots.peek(config, now);
+    if (known !== null && known.waiting > 0) {
+      this.#free.giveBack(config, waitUntil);
       return null;
     }
+    if (!this.#free.take(config, now, waitUntil)) return null;
+    const admitted = { id: newTicketId(), admittedAt: now, gate: null };
+    return { ...(await this.passes.admit(policy, config, visitor, admitted)), fresh: true, waitedMs: 0 };
   }
 
-  /** Entry for one of the few newcomers a minute that an isolate lets in by itself; null where it is somebody else's turn. */
-  async freeEntry(context: Context): Promise<Verdict | null> {
-    const { config, now } = context;
-    if (config.phase !== "open" || config.freePerIsolate < 1 || this.#hasTicket(context)) return null;
-    const share = shareOf(config.freePerIsolate, 1);
-    const bucket = refill(this.#free.get(config.room) ?? startBucket(share, null, now), share, now);
-    if (bucket.tokens < 1) return null;
-    this.#free.set(config.room, { ...bucket, tokens: bucket.tokens - 1 });
-    const known = await this.#snapshots.peek(config, now);
-    if (known !== null && known.waiting > 0) return null;
-    return this.#admit(context, { id: newTicketId(), issuedAt: now }, now, "isolate");
-  }
-
-  /** A place in line, or the way in where its turn has come. */
-  async queue(context: Context): Promise<Verdict> {
-    const { policy, config, visitor, now } = context;
-    const value = cookieValue(visitor.headers, this.cookieName("ticket", policy.name));
+  /** A place in line, or the way in where its turn has come. @param lost why an earlier pass is gone */
+  async queue(visit: Visit, lost: TicketFault | null): Promise<Verdict> {
+    const { policy, config, visitor, now } = visit;
+    const value = this.#cookies.read(visitor.headers, "ticket", policy.name);
     const expected = { room: policy.name, epoch: config.epoch, returnWithinMs: policy.returnWithinMs };
     const read = value === null ? null : await readTicket(this.#keys, value, expected, now);
     const held = typeof read === "object" ? read : null;
-    const fault = typeof read === "string" ? read : null;
-    if (held === null && !this.#mayTakeTicket(context)) return { kind: "crowd", retryAfterS: 10 };
-    const snapshot = await this.#snapshots.read(config, now, context.waitUntil);
+    const fault = typeof read === "string" ? read : lost;
+    if (held === null && !this.#newcomers.mayTake(visitor.clientIp, policy.ticketsPerAddress, now)) {
+      return { kind: "crowd", retryAfterS: CROWD_RETRY_S };
+    }
+    const snapshot = await this.#snapshots.read(config, now, visit.waitUntil);
     if (held !== null && now < held.dueAt - EARLY_MS) {
-      const standing = this.#standing(held, await this.#place(held, config, snapshot), snapshot, null, now);
+      const place = await this.#place(held, config, snapshot);
+      const standing = standingOf(held, place, snapshot, null, this.#issued, now);
       return { kind: "line", standing: { ...standing, dueAt: held.dueAt }, cookies: [] };
     }
-    const ticket = held ?? {
-      room: policy.name,
-      epoch: config.epoch,
-      id: newTicketId(),
-      issuedAt: now,
-      dueAt: now,
-      promisedAt: 0,
-      bin: UNDRAWN,
-    };
+    const ticket = held ?? newTicket(policy, config, now);
     const place = await this.#place(ticket, config, snapshot);
-    const answer = this.#mayAsk(context, held !== null, place, snapshot)
-      ? await this.#ask(context, ticket, place ?? 0, held !== null)
+    const asked = this.#mayAsk(visit, held !== null, place, snapshot)
+      ? await this.#ask(visit, ticket, place ?? 0, held !== null)
       : null;
-    if (answer?.kind === "admit") return this.#admit(context, ticket, answer.admittedAt, "gate");
-    if (answer?.kind === "spent") return this.#restart(context, snapshot);
-    const gateWait = answer?.kind === "wait" ? answer : null;
-    return this.#wait(context, { ticket, held, place, snapshot, gateWait, fault });
-  }
-
-  /** The pass' visitor is done: his place inside is free, and his cookie goes. */
-  end(policy: RoomPolicy, config: RoomConfig, pass: Pass, waitUntil: Context["waitUntil"]): string {
-    const index = gatesFor(pass.id, config.gates)[0] ?? 0;
-    if (pass.by === "gate") {
-      const ended = this.#ports.gate(config.room, index).end(config, index, pass.id);
-      waitUntil(ended.catch(() => undefined));
+    if (asked?.answer.kind === "admit")
+      return this.#admit(visit, ticket, asked.answer.admittedAt, asked.gate);
+    if (asked?.answer.kind === "spent") {
+      const anew = newTicket(policy, config, now);
+      const at = { ticket: anew, held: null, place: now, snapshot, gateWait: null, fault: "spent" as const };
+      return this.#wait(visit, at);
     }
-    return this.#cookie("pass", policy.name, "", 0);
-  }
-
-  cookieName(kind: "ticket" | "pass", room: string): string {
-    return `${this.#secure ? "__Host-" : ""}${kind}.${room}`;
-  }
-
-  #hasTicket({ policy, visitor }: Context): boolean {
-    return cookieValue(visitor.headers, this.cookieName("ticket", policy.name)) !== null;
-  }
-
-  /** A used ticket that is shown again: its visitor begins anew, at the end. */
-  #restart(context: Context, snapshot: RoomSnapshot | null): Promise<Verdict> {
-    const { policy, config, now } = context;
-    const ticket: Ticket = {
-      room: policy.name,
-      epoch: config.epoch,
-      id: newTicketId(),
-      issuedAt: now,
-      dueAt: now,
-      promisedAt: 0,
-      bin: UNDRAWN,
-    };
-    return this.#wait(context, { ticket, held: null, place: now, snapshot, gateWait: null, fault: "spent" });
+    const gateWait = asked?.answer.kind === "wait" ? asked.answer : null;
+    return this.#wait(visit, { ticket, held, place, snapshot, gateWait, fault });
   }
 
   /** Where the ticket stands; null while its lot is not drawn. */
@@ -240,36 +140,43 @@ export class Line {
   }
 
   #mayAsk(
-    context: Context,
+    { config, now }: Visit,
     hasTicket: boolean,
     place: number | null,
     snapshot: RoomSnapshot | null,
   ): boolean {
-    const { phase } = context.config;
+    const { phase } = config;
     if (phase !== "open" && phase !== "event" && phase !== "queue-all") return false;
     // A room that queues all shows its page first; a program's own request waits for the next one.
-    if (phase === "queue-all" && !hasTicket && !holdsAtGate(context.config)) return false;
+    if (phase === "queue-all" && !hasTicket && !holdsAtGate(config)) return false;
     if (place === null || snapshot === null) return false;
-    if (this.#refused.covers(context.config, place, context.now)) return false;
-    return place < extrapolated(snapshot.watermark, context.now);
+    if (this.#refused.covers(config, place, now)) return false;
+    return place < extrapolated(snapshot.watermark, now);
   }
 
   /** Asks the ticket's gate, and the next in its order where that one does not answer. null: no gate answers. */
-  async #ask(context: Context, ticket: Ticket, key: number, counted: boolean): Promise<GateAnswer | null> {
-    const { config } = context;
+  async #ask(
+    { config, now }: Visit,
+    ticket: Ticket,
+    key: number,
+    counted: boolean,
+  ): Promise<{ readonly answer: GateAnswer; readonly gate: number } | null> {
+    const order = gatesFor(ticket.id, config.gates);
+    const home = config.gates < config.mostGates ? gatesFor(ticket.id, config.mostGates)[0] : undefined;
     const ask: Ask = {
       id: ticket.id,
       key,
       counted: counted ? { bin: ticket.bin, due: dueUnit(ticket.dueAt) } : null,
       patient: counted,
       early: !counted && config.phase === "queue-all",
+      ...(home === undefined || home === order[0] ? {} : { home }),
     };
-    for (const index of gatesFor(ticket.id, config.gates).slice(0, 2)) {
+    for (const gate of order.slice(0, 2)) {
       try {
-        const asked = this.#ports.gate(config.room, index).ask(config, index, ask);
+        const asked = this.#ports.gate(config.room, gate).ask(config, gate, ask);
         const answer = await withDeadline(asked, GATE_PATIENCE_MS + (ask.patient ? HOLD_MS : 0));
-        if (answer.kind === "wait") this.#refused.note(config, key, answer.afterMs, context.now);
-        return answer;
+        if (answer.kind === "wait") this.#refused.note(config, key, answer.afterMs, now);
+        return { answer, gate };
       } catch {
         // The next gate; the share of this one is lost until it is back.
       }
@@ -278,38 +185,29 @@ export class Line {
   }
 
   async #admit(
-    { policy, config }: Context,
-    { id, issuedAt }: Pick<Ticket, "id" | "issuedAt">,
+    { policy, config, visitor }: Visit,
+    { id, issuedAt }: Ticket,
     admittedAt: number,
-    by: Pass["by"],
+    gate: number,
   ): Promise<Verdict> {
-    const expiresAt = admittedAt + policy.passIdleMs;
-    const pass: Pass = { room: policy.name, epoch: config.epoch, id, admittedAt, expiresAt, by };
-    const cookies = [await this.#passCookie(policy, pass), this.#cookie("ticket", policy.name, "", 0)];
-    const waitedMs = Math.max(0, admittedAt - issuedAt);
-    return {
-      kind: "inside",
-      pass,
-      cookies: by === "gate" ? cookies : cookies.slice(0, 1),
-      fresh: true,
-      waitedMs,
-    };
+    const inside = await this.passes.admit(policy, config, visitor, { id, admittedAt, gate });
+    const cookies = [...inside.cookies, this.#cookies.set("ticket", policy.name, "", 0)];
+    return { ...inside, cookies, fresh: true, waitedMs: Math.max(0, admittedAt - issuedAt) };
   }
 
   async #wait(
-    context: Context,
+    { policy, config, now, waitUntil }: Visit,
     at: {
       readonly ticket: Ticket;
       readonly held: Ticket | null;
       readonly place: number | null;
       readonly snapshot: RoomSnapshot | null;
-      readonly gateWait: { readonly afterMs: number; readonly ahead: number } | null;
+      readonly gateWait: GateWait | null;
       readonly fault: TicketFault | null;
     },
   ): Promise<Verdict> {
-    const { policy, config, now, waitUntil } = context;
-    const standing = this.#standing(at.ticket, at.place, at.snapshot, at.gateWait, now);
-    const poll = Math.round(this.#pollAfter(config, standing, now));
+    const standing = standingOf(at.ticket, at.place, at.snapshot, at.gateWait, this.#issued, now);
+    const poll = Math.round(nextPollMs(config, standing, Math.random(), now));
     const place = Math.floor((at.place ?? 0) / config.binMs);
     const bin = at.place === null ? UNDRAWN : at.held === null ? newcomerBin(place) : place;
     const ticket = { ...at.ticket, dueAt: now + poll, promisedAt: standing.turnAt ?? 0, bin };
@@ -322,88 +220,11 @@ export class Line {
     return {
       kind: "line",
       standing: { ...standing, dueAt: ticket.dueAt, fault: at.fault },
-      cookies: [this.#cookie("ticket", policy.name, value, lifetimeS)],
+      cookies: [this.#cookies.set("ticket", policy.name, value, lifetimeS)],
     };
   }
-
-  #pollAfter({ event, phase }: RoomConfig, { expectedMs }: Standing, now: number): number {
-    if (phase === "pre-queue" && event !== null) {
-      // Everybody asks within the first seconds after the start, not all in the same one.
-      const toStart = event.startsAt - now;
-      return toStart > 30_000 ? pollAfterMs(120_000, Math.random()) : toStart + 500 + Math.random() * 5000;
-    }
-    return expectedMs === null ? BLIND_POLL_MS : pollAfterMs(expectedMs, Math.random());
-  }
-
-  #standing(
-    ticket: Ticket,
-    place: number | null,
-    snapshot: RoomSnapshot | null,
-    gateWait: { readonly afterMs: number; readonly ahead: number } | null,
-    now: number,
-  ): Standing {
-    const common = {
-      ticketId: ticket.id,
-      dueAt: ticket.dueAt,
-      fault: null,
-      commitment: snapshot?.commitment ?? null,
-      seed: snapshot?.seed ?? null,
-    };
-    if (snapshot === null || place === null)
-      return { ...common, ahead: null, turnAt: null, expectedMs: null };
-    const known = peopleBefore(snapshot, place, this.#issued);
-    const ahead = Math.round(Math.max(gateWait?.ahead ?? 0, known));
-    const wait = waitMs(ahead + 1, snapshot.perSecond, snapshot.leaving);
-    const expectedMs = Math.max(gateWait?.afterMs ?? 0, wait);
-    const turnAt = Math.max(now, promise(ticket.promisedAt, now + expectedMs, now));
-    return { ...common, ahead, turnAt, expectedMs };
-  }
-
-  /** Counts new tickets by address; a network whose many visitors share one is slowed down, never shut out, and never loses a place. */
-  #mayTakeTicket({ policy, visitor, now }: Context): boolean {
-    if (now - this.#addressesSince >= MINUTE || this.#addresses.size >= MAX_ADDRESSES) {
-      this.#addresses = new Map();
-      this.#addressesSince = now;
-    }
-    const network = networkOf(visitor.clientIp);
-    const taken = (this.#addresses.get(network) ?? 0) + 1;
-    this.#addresses.set(network, taken);
-    return taken <= policy.ticketsPerAddress;
-  }
-
-  async #passCookie(policy: RoomPolicy, pass: Pass): Promise<string> {
-    return this.#cookie(
-      "pass",
-      policy.name,
-      await writePass(this.#keys, pass),
-      Math.ceil(policy.passMaxMs / 1000),
-    );
-  }
-
-  #cookie(kind: "ticket" | "pass", room: string, value: string, maxAge: number): string {
-    const secure = this.#secure ? "; Secure" : "";
-    return `${this.cookieName(kind, room)}=${value}; Path=/; Max-Age=${maxAge}; HttpOnly; SameSite=Lax${secure}`;
-  }
 }
 
-/** The gates of a ticket in its own order (rendezvous hashing): the first decides, the next steps in for it. */
-export function gatesFor(id: string, gates: number): number[] {
-  if (gates === 1) return [0];
-  return Array.from({ length: gates }, (_, index) => ({ index, score: hash(`${id}/${index}`) }))
-    .toSorted((a, b) => b.score - a.score || a.index - b.index)
-    .map(({ index }) => index);
-}
-
-/** FNV-1a with a final mix (of MurmurHash3), so that the last characters count as much as the first. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
-  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
-  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
-  return (value ^ (value >>> 16)) >>> 0;
-}
-
-/** An IPv4 address, or the /64 of an IPv6 address. */
-function networkOf(address: string): string {
-  return address.includes(":") ? address.split(":").slice(0, 4).join(":") : address;
+function newTicket({ name }: RoomPolicy, { epoch }: RoomConfig, now: number): Ticket {
+  return { room: name, epoch, id: newTicketId(), issuedAt: now, dueAt: now, promisedAt: 0, bin: UNDRAWN };
 }

@@ -56,6 +56,7 @@ function browser({ actor = "console", refuse = null as number | null, broken = f
     autoscale: { target: "storefront", threshold: 65, min: 2, max: 8 },
     waiting: () => Promise.resolve(12),
     floor: () => Promise.resolve(0),
+    ready: () => Promise.resolve(),
     ownOrigins: [origin],
     browsers: {
       invite: () => Promise.resolve("/_edge/enter?ticket=t"),

@@ -73,6 +73,7 @@ function api(insight: ReturnType<typeof isolate>["insight"], waiting = 0) {
     autoscale: { target: "storefront", threshold: 65, min: 2, max: 8 },
     waiting: () => Promise.resolve(waiting),
     floor: () => Promise.resolve(0),
+    ready: () => Promise.resolve(),
   });
   const operator = { actor: "alice", requestId: "r", waitUntil: () => undefined };
   return (path: string) => app.fetch(new Request(`https://e${path}`), { ...operator, now: Date.now() });

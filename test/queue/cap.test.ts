@@ -31,7 +31,7 @@ describe("the cap", () => {
         }),
         ({ perMinute, gates, seed, restartEvery }) => {
           rooms += 1;
-          const config = roomConfig(roomPolicy({ perMinute, gates, state: "queue-all" }), null, START);
+          const config = roomConfig(roomPolicy({ rate: perMinute, gates, state: "queue-all" }), null, START);
           let random = seed >>> 0;
           const next = (): number => (random = (Math.imul(random, 1664525) + 1013904223) >>> 0) / 2 ** 32;
           const last: (number | null)[] = Array.from({ length: config.gates }, () => null);
@@ -65,7 +65,7 @@ describe("the cap", () => {
   });
 
   it("is reached: a greedy crowd gets 98% of N", () => {
-    const config = roomConfig(roomPolicy({ perMinute: 6000, gates: 4, state: "queue-all" }), null, START);
+    const config = roomConfig(roomPolicy({ rate: 6000, gates: 4, state: "queue-all" }), null, START);
     expect(config.gates).toBe(4);
     const keepers = [0, 1, 2, 3].map((index) => new GateKeeper(index, config, null, START));
     let admitted = 0;
@@ -96,8 +96,8 @@ describe("the cap", () => {
   });
 
   it("takes a lower rate at once and gives no burst for a higher one", () => {
-    const policy = roomPolicy({ perMinute: 6000, gates: 1, state: "queue-all" });
-    const slow = roomConfig(policy, { perMinute: 60, changedAt: START + 1 }, START + 1);
+    const policy = roomPolicy({ rate: 6000, gates: 1, state: "queue-all" });
+    const slow = roomConfig(policy, { rate: 60, changedAt: START + 1 }, START + 1);
     const keeper = new GateKeeper(0, roomConfig(policy, null, START), null, START);
     keeper.adopt(slow, START + 1);
     const admitted = Array.from({ length: 50 }, (_, id) =>
@@ -139,7 +139,7 @@ describe("the cap", () => {
     expect(keeper.decide(ask("early"), START + 59_000)).toMatchObject({ kind: "wait", afterMs: 1000 });
     expect(keeper.decide(ask("a-on-time"), START + 60_000).kind).toBe("admit");
 
-    const capped = roomConfig(roomPolicy({ perMinute: 6000, activeCap: 2 }), null, START);
+    const capped = roomConfig(roomPolicy({ rate: 6000, activeCap: 2 }), null, START);
     const full = new GateKeeper(0, capped, null, START);
     expect(full.decide(ask("1"), START).kind).toBe("admit");
     expect(full.decide(ask("2"), START).kind).toBe("admit");

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { dueUnit } from "../../src/queue/histogram.ts";
 import { commitment } from "../../src/queue/lottery.ts";
-import { gatePort, roomPort } from "../../src/queue/objects.ts";
+import { gatePort, roomPort } from "../../src/queue/rpc.ts";
 import { roomConfig } from "../../src/queue/room-config.ts";
 import { roomPolicy } from "./rig.ts";
 
@@ -22,6 +22,16 @@ function fresh(over: Parameters<typeof roomPolicy>[0] = {}) {
 
 const ask = (id: string, key: number, patient = false) => ({ id, key, counted: null, patient });
 
+const shown = (id: string, expiresAt: number) => ({
+  id,
+  admittedAt: Date.now(),
+  expiresAt,
+  unknown: false,
+  browser: "b",
+  network: "n",
+  strict: false,
+});
+
 describe("a gate", () => {
   it("admits a ticket once; repeated at once it is the same admission, and only a few times", async () => {
     const { config, gate } = fresh();
@@ -35,7 +45,7 @@ describe("a gate", () => {
   });
 
   it("remembers over a restart who was in, and starts without tokens", async () => {
-    const { config, gate } = fresh({ perMinute: 600 });
+    const { config, gate } = fresh({ rate: 600 });
     expect((await gate.ask(config, 0, ask("a", 1))).kind).toBe("admit");
     await abortAllDurableObjects();
     const again = gatePort(env.GATE, config.room, 0);
@@ -63,14 +73,15 @@ describe("a gate", () => {
     const first = await gate.ask(config, 0, ask("a", 1));
     if (first.kind !== "admit") throw new Error(first.kind);
     const expiry = first.admittedAt + config.passIdleMs;
-    const renewed = await gate.renew(config, 0, "a", expiry);
-    expect(renewed).toBeGreaterThanOrEqual(expiry);
+    const renewed = await gate.renew(config, 0, shown("a", expiry));
+    if (renewed.kind !== "renewed") throw new Error(renewed.kind);
+    expect(renewed.expiresAt).toBeGreaterThanOrEqual(expiry);
     // Requests under way together show the same old pass.
-    expect(await gate.renew(config, 0, "a", expiry)).toBe(renewed);
-    expect(await gate.renew(config, 0, "a", expiry - 1)).toBeNull();
+    expect(await gate.renew(config, 0, shown("a", expiry))).toEqual(renewed);
+    expect(await gate.renew(config, 0, shown("a", expiry - 1))).toEqual({ kind: "dead" });
     await gate.end(config, 0, "a");
-    expect(await gate.renew(config, 0, "a", renewed ?? 0)).toBeNull();
-    expect(await gate.renew(config, 0, "nobody", 1)).toBeNull();
+    expect(await gate.renew(config, 0, shown("a", renewed.expiresAt))).toEqual({ kind: "dead" });
+    expect(await gate.renew(config, 0, shown("nobody", 1))).toEqual({ kind: "dead" });
   });
 });
 
@@ -78,7 +89,9 @@ describe("the room object", () => {
   it("hears of the line through the gate, and moves its watermark", async () => {
     const { config, gate, room } = fresh();
     const now = Date.now();
-    const deltas = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100].map((ago) => [now - ago, dueUnit(now + 5000), 1] as const);
+    const deltas = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100].map(
+      (ago) => [now - ago, dueUnit(now + 5000), 1] as const,
+    );
     await gate.collect(config, 0, deltas);
     let snapshot = await room.read(config);
     for (let look = 0; look < 50 && snapshot.waiting < 10; look++) {

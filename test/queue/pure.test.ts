@@ -1,12 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { peopleAhead, pollAfterMs, promise, waitMs } from "../../src/queue/estimate.ts";
-import { AliveHistogram, type Delta, dueUnit, GRACE_MS, newcomerBin, UNDRAWN } from "../../src/queue/histogram.ts";
+import {
+  AliveHistogram,
+  type Delta,
+  dueUnit,
+  GRACE_MS,
+  newcomerBin,
+  UNDRAWN,
+} from "../../src/queue/histogram.ts";
 import { commitment, draw, isDrawn, newSeed, placeOfLot } from "../../src/queue/lottery.ts";
 import { roomConfig, roomOf } from "../../src/queue/room-config.ts";
 import { Room } from "../../src/queue/room.ts";
 import { languageOf } from "../../src/queue/texts.ts";
-import { gatesFor } from "../../src/queue/visit.ts";
+import { gatesFor } from "../../src/queue/gates.ts";
 import {
   EXTRAPOLATE_MS,
   extrapolated,
@@ -262,6 +269,7 @@ describe("the room", () => {
       reached: 20_000,
       possible: 9,
       active: 0,
+      revoked: [],
     };
     room.hear(report, START + 1100);
     expect(room.snapshot(none, START + 1300).watermark.key).toBeGreaterThan(20_000);
@@ -306,21 +314,17 @@ describe("what is in force", () => {
     expect(at(60_000, "hold").phase).toBe("hold");
   });
 
-  it("leaves gates a rate that, with the reserve, is N; the reserve lingers when the room stops being open", () => {
-    const policy = roomPolicy({ perMinute: 6000 });
-    expect(roomConfig(policy, null, START)).toMatchObject({ reserve: 600, freePerIsolate: 3 });
-    const settings = { state: "queue-all", changedAt: START } as const;
-    expect(roomConfig(policy, settings, START + 60_000).reserve).toBe(600);
-    expect(roomConfig(policy, settings, START + 70_000).reserve).toBe(0);
-    expect(roomConfig(roomPolicy({ perMinute: 599 }), null, START)).toMatchObject({
-      reserve: 0,
-      freePerIsolate: 0,
-    });
+  it("lets isolates admit by themselves where N is large and active sessions are not counted", () => {
+    const free = (over: Parameters<typeof roomPolicy>[0]): number =>
+      roomConfig(roomPolicy(over), null, START).freePerIsolate;
+    expect(free({ rate: 600 })).toBe(30);
+    expect(free({ rate: 599 })).toBe(0);
+    expect(free({ rate: 600, activeCap: 100 })).toBe(0);
   });
 
   it("uses no more gates than the rate can feed", () => {
-    expect(roomConfig(roomPolicy({ perMinute: 60, gates: 8 }), null, START).gates).toBe(1);
-    expect(roomConfig(roomPolicy({ perMinute: 488, gates: 8 }), null, START).gates).toBe(4);
+    expect(roomConfig(roomPolicy({ rate: 60, gates: 8 }), null, START).gates).toBe(1);
+    expect(roomConfig(roomPolicy({ rate: 488, gates: 8 }), null, START).gates).toBe(4);
   });
 
   it("finds the room with the longest pattern, and its bypass", () => {

@@ -1,8 +1,10 @@
-import type { GatePort, RoomPort } from "../../src/queue/objects.ts";
+import type { GatePort, RoomPort } from "../../src/queue/ports.ts";
+import { type PassRecord, renewal } from "../../src/queue/renewal.ts";
 import { type GateInput, type GateOutcome, queueOf } from "../../src/queue/index.ts";
 import { GateKeeper } from "../../src/queue/keeper.ts";
 import { Room } from "../../src/queue/room.ts";
-import type { CompiledQueuePolicy, RoomPolicy } from "../../src/queue/room-config.ts";
+import { GRANT_MS } from "../../src/queue/grants.ts";
+import type { CompiledQueuePolicy, RoomConfig, RoomPolicy } from "../../src/queue/room-config.ts";
 import { ticketKeys } from "../../src/queue/signing.ts";
 
 export const KEY = `test:${"A".repeat(43)}`;
@@ -17,8 +19,9 @@ export function roomPolicy(over: Partial<RoomPolicy> = {}): RoomPolicy {
     paths: [{ text: "/sale", prefix: true }],
     bypass: [{ text: "/sale/terms", prefix: false }],
     state: "open",
-    perMinute: 60,
-    freePerIsolate: 3,
+    rate: 60,
+    auto: { headroom: 0.8, requestsPerVisitor: 60 },
+    freePerIsolate: 30,
     gates: 1,
     activeCap: null,
     passIdleMs: 20 * 60_000,
@@ -48,7 +51,7 @@ export class Rig {
   readonly queue;
   #keeper: GateKeeper | null = null;
   #room: Room | null = null;
-  readonly #spent = new Map<string, { admittedAt: number; expiresAt: number }>();
+  readonly #visits = new Map<string, PassRecord & { readonly admittedAt: number }>();
   #work: Promise<unknown>[] = [];
 
   constructor(over: Partial<RoomPolicy> = {}) {
@@ -56,35 +59,48 @@ export class Rig {
     const gate: GatePort = {
       ask: async (config, index, ask) => {
         this.#call("gate");
-        const spent = this.#spent.get(ask.id);
-        if (spent !== undefined) {
-          return this.now - spent.admittedAt > 60_000
+        const visit = this.#visits.get(ask.id);
+        if (visit !== undefined) {
+          return this.now - visit.admittedAt > 60_000
             ? { kind: "spent" }
-            : { kind: "admit", admittedAt: spent.admittedAt, repeated: true };
+            : { kind: "admit", admittedAt: visit.admittedAt, repeated: true };
         }
-        const keeper = (this.#keeper ??= new GateKeeper(index, config, null, this.now));
-        keeper.adopt(config, this.now);
-        const decision = keeper.decide(ask, this.now);
+        const decision = this.#keeperFor(config, index).decide(ask, this.now);
         if (decision.kind === "wait") return decision;
-        this.#spent.set(ask.id, { admittedAt: this.now, expiresAt: this.now + config.passIdleMs });
+        const record = { renewedFrom: 0, renewedAt: 0, browser: "", network: "" };
+        const expiresAt = this.now + config.passIdleMs;
+        this.#visits.set(ask.id, { admittedAt: this.now, expiresAt, ...record });
         return { kind: "admit", admittedAt: this.now, repeated: false };
       },
       collect: async (config, index, deltas) => {
         this.#call("gate");
-        (this.#keeper ??= new GateKeeper(index, config, null, this.now)).collect(deltas);
+        this.#keeperFor(config, index).collect(deltas);
       },
-      renew: async (config, _index, id, expiresAt) => {
+      renew: async (config, index, shown) => {
         this.#call("gate");
-        const spent = this.#spent.get(id);
-        if (spent?.expiresAt !== expiresAt) return null;
-        this.#spent.set(id, { ...spent, expiresAt: this.now + config.passIdleMs });
-        return this.now + config.passIdleMs;
+        const known = this.#visits.get(shown.id) ?? null;
+        const { answer, record, revokedBefore } = renewal(known, shown, config, this.now);
+        if (record !== null) this.#visits.set(shown.id, { admittedAt: shown.admittedAt, ...record });
+        if (revokedBefore !== null) this.#keeperFor(config, index).revoke(shown.id, revokedBefore);
+        return answer;
       },
-      end: async (_config, _index, id) => {
+      end: async (config, index, id) => {
         this.#call("gate");
-        const spent = this.#spent.get(id);
-        if (spent !== undefined) this.#spent.set(id, { ...spent, expiresAt: 0 });
+        const visit = this.#visits.get(id);
+        if (visit !== undefined) this.#visits.set(id, { ...visit, expiresAt: 0, renewedFrom: 0 });
+        this.#keeperFor(config, index).revoke(id, this.now + config.passMaxMs);
       },
+      claim: async () => true,
+      lend: async (config, index, isolate) => {
+        this.#call("gate");
+        const until = this.now + GRANT_MS;
+        return this.#keeperFor(config, index).lend(isolate, until, this.now) ? GRANT_MS : 0;
+      },
+      giveBack: async (config, index, isolate) => {
+        this.#call("gate");
+        this.#keeperFor(config, index).giveBack(isolate, this.now);
+      },
+      follow: async (config, index, told) => this.#keeperFor(config, index).follow(told, this.now),
     };
     const room: RoomPort = {
       read: async (config) => {
@@ -94,13 +110,26 @@ export class Rig {
         if (this.#keeper !== null) this.#room.hear(this.#keeper.report(this.now), this.now);
         return this.#room.snapshot({ commitment: "hash", seed: "A".repeat(43) }, this.now);
       },
-      hear: async () => undefined,
+      hear: async () => null,
+      ready: async (config, replicas) => {
+        this.#call("room");
+        this.#room ??= new Room(config, null, this.now);
+        this.#room.adopt(config, this.now);
+        this.#room.follow(replicas, this.now);
+        if (this.#room.toldRate !== null) this.#keeperFor(config, 0).follow(this.#room.toldRate, this.now);
+      },
     };
     this.queue = queueOf(
       this.policy,
       { gate: () => gate, room: () => room },
-      { keys, cacheApi: null, secure: true },
+      { keys, cacheApi: null, secure: true, capacity: { threshold: 65, replicasMin: 2 } },
     );
+  }
+
+  #keeperFor(config: RoomConfig, index: number): GateKeeper {
+    this.#keeper ??= new GateKeeper(index, config, null, this.now);
+    this.#keeper.adopt(config, this.now);
+    return this.#keeper;
   }
 
   #call(object: "room" | "gate"): void {

@@ -14,6 +14,8 @@ export interface InsightRoutesOptions {
   readonly waiting: () => Promise<number>;
   /** Replicas that scheduled events ask for at `now`; 0 without any. */
   readonly floor: (now: number) => Promise<number>;
+  /** Told how many replicas there are, where somebody says so. */
+  readonly ready: (replicas: number, now: number) => Promise<void>;
 }
 
 const RATE_S = 60;
@@ -40,6 +42,7 @@ export function insightRoutes(options: InsightRoutesOptions): Hono<{ Bindings: O
   app.get("/api/alerts", async (c) => c.json(await insight.shards.desk.openAlerts()));
   app.get("/api/autoscale", async (c) => {
     const { replicas } = checkInput(autoscaleQuery, c.req.query());
+    if (replicas !== undefined) await options.ready(replicas, c.env.now);
     return c.json(await autoscaleSignal(options, replicas ?? null, c.env.now));
   });
   app.get("/api/sightings", async (c) =>

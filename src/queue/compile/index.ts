@@ -19,7 +19,8 @@ import {
   eventSchema,
   nameSchema,
   overlapFaults,
-  rateSchema,
+  anyRateSchema,
+  DEFAULT_AUTO,
   stateSchema,
 } from "../settings.ts";
 
@@ -39,8 +40,18 @@ const roomSchema = z.strictObject({
   paths: z.array(pathSchema).min(1, "a room without paths; name at least one"),
   bypass: z.array(pathSchema).default([]),
   state: stateSchema.default("open"),
-  rate: rateSchema,
-  free_per_isolate: z.int().min(0).max(10_000).default(3),
+  rate: anyRateSchema,
+  auto: z
+    .strictObject({
+      headroom: z
+        .number()
+        .min(0.05, "less than a twentieth; raise it, or set a rate")
+        .max(1, "over 1 promises more than the replicas carry; lower it")
+        .default(DEFAULT_AUTO.headroom),
+      requests_per_visitor: z.number().min(1).max(10_000).default(DEFAULT_AUTO.requestsPerVisitor),
+    })
+    .prefault({}),
+  free_per_isolate: z.int().min(0).max(10_000).default(30),
   gates: z.int().min(1).max(MAX_GATES).optional(),
   active_sessions: z.int().min(1, "a cap of 0 would admit nobody; set 1 or more, or leave it out").optional(),
   pass: z
@@ -104,9 +115,10 @@ function compileRoom(name: string, room: Room): CompiledQueuePolicy["rooms"][num
     paths: room.paths,
     bypass: room.bypass,
     state: room.state,
-    perMinute: room.rate,
+    rate: room.rate,
+    auto: { headroom: room.auto.headroom, requestsPerVisitor: room.auto.requests_per_visitor },
     freePerIsolate: room.free_per_isolate,
-    gates: room.gates ?? defaultGates(room.rate),
+    gates: room.gates ?? (room.rate === "auto" ? MAX_GATES : defaultGates(room.rate)),
     activeCap: room.active_sessions ?? null,
     passIdleMs: room.pass.idle,
     passMaxMs: Math.max(room.pass.idle, room.pass.longest),

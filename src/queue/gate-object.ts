@@ -1,0 +1,223 @@
+/**
+ * A gate's Durable Object, thin: it keeps what must survive, waits, and tells the
+ * room. A durable line per admission is written before the answer leaves (the
+ * platform holds answers until storage has them), so neither a restart nor a
+ * second instance can give one token twice.
+ */
+import { DurableObject } from "cloudflare:workers";
+import { GRANT_MS } from "./grants.ts";
+import type { Delta } from "./histogram.ts";
+import { GateKeeper, HOLD_MS } from "./keeper.ts";
+import { type GatePort } from "./ports.ts";
+import { type PassRecord, renewal } from "./renewal.ts";
+import type { RoomConfig } from "./room-config.ts";
+import { gatePort, roomPort } from "./rpc.ts";
+import { withDeadline } from "./site.ts";
+import type { Ask, GateAnswer, GateReport, Renewal, Shown, ToldRate } from "./messages.ts";
+
+/** A used ticket may be shown again for so long, so often: the answer may have been lost on its way. */
+const REPEAT_MS = 60_000;
+const REPEATS = 3;
+const SYNC_MS = 500;
+const KEEP_VISITS_MS = 24 * 3_600_000;
+/** A gate that starts must know of tokens that it lent a minute ago. */
+const KEEP_GRANTS_MS = 120_000;
+const CLAIM_PATIENCE_MS = 500;
+
+interface Bindings {
+  readonly ROOM: DurableObjectNamespace;
+  readonly GATE: DurableObjectNamespace;
+}
+
+type Spent = { admitted_at: number; repeats: number };
+type Row = { expires_at: number; renewed_from: number; renewed_at: number; browser: string; network: string };
+
+export class GateObject extends DurableObject implements GatePort {
+  readonly #sql: SqlStorage;
+  readonly #bindings: Bindings;
+  #keeper: GateKeeper | null = null;
+  #syncedAt = 0;
+
+  constructor(ctx: DurableObjectState, env: Cloudflare.Env & Bindings) {
+    super(ctx, env);
+    this.#sql = ctx.storage.sql;
+    this.#bindings = env;
+    this.#sql.exec(
+      `CREATE TABLE IF NOT EXISTS visits (id TEXT PRIMARY KEY, admitted_at INTEGER NOT NULL, repeats INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL, renewed_from INTEGER NOT NULL, renewed_at INTEGER NOT NULL,
+        browser TEXT NOT NULL, network TEXT NOT NULL)`,
+    );
+    this.#sql.exec("CREATE INDEX IF NOT EXISTS visits_by_time ON visits (admitted_at)");
+    this.#sql.exec(
+      "CREATE TABLE IF NOT EXISTS grants (isolate TEXT PRIMARY KEY, until INTEGER NOT NULL, lent_at INTEGER NOT NULL)",
+    );
+  }
+
+  async ask(config: RoomConfig, index: number, ask: Ask): Promise<GateAnswer> {
+    const keeper = this.#keeperFor(config, index);
+    const until = Date.now() + HOLD_MS;
+    for (;;) {
+      const now = Date.now();
+      const known = this.#repeated(ask.id, now);
+      if (known !== null) return known;
+      const decision = keeper.decide(ask, now);
+      if (decision.kind === "admit") {
+        this.#admitted(ask.id, now, now + config.passIdleMs);
+        this.#sync(config, now);
+        if (!(await this.#claimed(config, ask))) return { kind: "spent" };
+        return { kind: "admit", admittedAt: now, repeated: false };
+      }
+      if (!keeper.holds(ask, decision) || now + decision.afterMs > until) {
+        keeper.release(ask, now, Math.min(decision.afterMs, 3000));
+        this.#sync(config, now);
+        return decision;
+      }
+      await scheduler.wait(decision.afterMs);
+    }
+  }
+
+  async claim(id: string): Promise<boolean> {
+    const [known] = this.#sql.exec("SELECT 1 FROM visits WHERE id = ?", id).toArray();
+    if (known !== undefined) return false;
+    this.#admitted(id, Date.now(), 0);
+    return true;
+  }
+
+  async collect(config: RoomConfig, index: number, deltas: readonly Delta[]): Promise<void> {
+    this.#keeperFor(config, index).collect(deltas);
+    this.#sync(config, Date.now());
+  }
+
+  async renew(config: RoomConfig, index: number, shown: Shown): Promise<Renewal> {
+    const now = Date.now();
+    const keeper = this.#keeperFor(config, index);
+    const { answer, record, revokedBefore } = renewal(this.#recordOf(shown.id), shown, config, now);
+    if (record !== null) {
+      this.#remember(shown, record);
+      keeper.prolong(shown.id, record.expiresAt);
+    }
+    if (revokedBefore !== null) {
+      keeper.revoke(shown.id, revokedBefore);
+      this.#sync(config, now);
+    }
+    return answer;
+  }
+
+  async end(config: RoomConfig, index: number, id: string): Promise<void> {
+    const now = Date.now();
+    const keeper = this.#keeperFor(config, index);
+    this.#sql.exec("UPDATE visits SET expires_at = 0, renewed_from = 0 WHERE id = ?", id);
+    keeper.prolong(id, 0);
+    keeper.revoke(id, now + config.passMaxMs);
+    this.#sync(config, now);
+  }
+
+  async lend(config: RoomConfig, index: number, isolate: string): Promise<number> {
+    const now = Date.now();
+    if (!this.#keeperFor(config, index).lend(isolate, now + GRANT_MS, now)) return 0;
+    this.#sql.exec("INSERT OR REPLACE INTO grants VALUES (?, ?, ?)", isolate, now + GRANT_MS, now);
+    this.#sql.exec("DELETE FROM grants WHERE max(until, lent_at) < ?", now - KEEP_GRANTS_MS);
+    return GRANT_MS;
+  }
+
+  async giveBack(config: RoomConfig, index: number, isolate: string): Promise<void> {
+    this.#keeperFor(config, index).giveBack(isolate, Date.now());
+    this.#sql.exec("UPDATE grants SET until = 0 WHERE isolate = ?", isolate);
+  }
+
+  async follow(config: RoomConfig, index: number, told: ToldRate): Promise<void> {
+    this.#keeperFor(config, index).follow(told, Date.now());
+  }
+
+  /** Fewer gates may be in use than the room has; each ticket is also used up at the gate it has among all of them. */
+  async #claimed(config: RoomConfig, { id, home }: Ask): Promise<boolean> {
+    if (home === undefined) return true;
+    try {
+      return await withDeadline(
+        gatePort(this.#bindings.GATE, config.room, home).claim(id),
+        CLAIM_PATIENCE_MS,
+      );
+    } catch {
+      // The cap holds without it, and the visitor has waited for his turn.
+      return true;
+    }
+  }
+
+  #admitted(id: string, at: number, expiresAt: number): void {
+    this.#sql.exec("INSERT INTO visits VALUES (?, ?, 0, ?, 0, 0, '', '')", id, at, expiresAt);
+  }
+
+  /** The answer to a ticket that was used before; null for one that was not. */
+  #repeated(id: string, now: number): GateAnswer | null {
+    const [spent] = this.#sql
+      .exec<Spent>("SELECT admitted_at, repeats FROM visits WHERE id = ?", id)
+      .toArray();
+    if (spent === undefined) return null;
+    if (now - spent.admitted_at > REPEAT_MS || spent.repeats >= REPEATS) return { kind: "spent" };
+    this.#sql.exec("UPDATE visits SET repeats = repeats + 1 WHERE id = ?", id);
+    return { kind: "admit", admittedAt: spent.admitted_at, repeated: true };
+  }
+
+  #recordOf(id: string): PassRecord | null {
+    const [row] = this.#sql
+      .exec<Row>("SELECT expires_at, renewed_from, renewed_at, browser, network FROM visits WHERE id = ?", id)
+      .toArray();
+    if (row === undefined) return null;
+    const { expires_at: expiresAt, renewed_from: renewedFrom, renewed_at: renewedAt, browser, network } = row;
+    return { expiresAt, renewedFrom, renewedAt, browser, network };
+  }
+
+  #remember({ id, admittedAt }: Shown, record: PassRecord): void {
+    const { expiresAt, renewedFrom, renewedAt, browser, network } = record;
+    this.#sql.exec(
+      `INSERT INTO visits VALUES (?1, ?2, ${REPEATS}, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE SET
+        expires_at = ?3, renewed_from = ?4, renewed_at = ?5, browser = ?6, network = ?7`,
+      id,
+      admittedAt,
+      expiresAt,
+      renewedFrom,
+      renewedAt,
+      browser,
+      network,
+    );
+  }
+
+  #keeperFor(config: RoomConfig, index: number): GateKeeper {
+    const now = Date.now();
+    if (this.#keeper === null) {
+      const [row] = this.#sql
+        .exec<{ last: number | null }>(
+          "SELECT MAX(at) AS last FROM (SELECT MAX(admitted_at) AS at FROM visits UNION ALL SELECT MAX(lent_at) FROM grants)",
+        )
+        .toArray();
+      this.#keeper = new GateKeeper(index, config, row?.last ?? null, now);
+      const valid = this.#sql.exec<{ id: string; expires_at: number }>(
+        "SELECT id, expires_at FROM visits WHERE expires_at > ?",
+        now,
+      );
+      for (const { id, expires_at } of valid) this.#keeper.restore(id, expires_at);
+      const granted = this.#sql.exec<{ isolate: string; until: number }>("SELECT isolate, until FROM grants");
+      for (const { isolate, until } of granted) this.#keeper.restoreGrant(isolate, until, now);
+    } else {
+      this.#keeper.adopt(config, now);
+    }
+    return this.#keeper;
+  }
+
+  /** Tells the room object, at most every half second, on the back of a request. News that does not arrive expires there by itself. */
+  #sync(config: RoomConfig, now: number): void {
+    if (this.#keeper === null || now - this.#syncedAt < SYNC_MS) return;
+    this.#syncedAt = now;
+    this.#sql.exec("DELETE FROM visits WHERE admitted_at < ?", now - KEEP_VISITS_MS);
+    this.ctx.waitUntil(this.#tell(config, this.#keeper.report(now)));
+  }
+
+  async #tell(config: RoomConfig, report: GateReport): Promise<void> {
+    try {
+      const told = await roomPort(this.#bindings.ROOM, config.room).hear(config, report);
+      if (told !== null) this.#keeper?.follow(told, Date.now());
+    } catch {
+      // The next report says what matters again.
+    }
+  }
+}

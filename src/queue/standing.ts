@@ -1,0 +1,72 @@
+/** Where a visitor stands, what he is told of it, and when he is to ask again. Pure. */
+import { peopleBefore, pollAfterMs, promise, waitMs } from "./estimate.ts";
+import type { RoomConfig } from "./room-config.ts";
+import type { Ticket, TicketFault } from "./ticket.ts";
+import type { RoomSnapshot } from "./messages.ts";
+
+/** Where a visitor stands, for the page and for programs. */
+export interface Standing {
+  readonly ticketId: string;
+  readonly ahead: number | null;
+  /** ms; the turn as told: see `promise`. null: not known. */
+  readonly turnAt: number | null;
+  /** ms until the turn as now expected. */
+  readonly expectedMs: number | null;
+  readonly dueAt: number;
+  /** Why an earlier place is gone. */
+  readonly fault: TicketFault | null;
+  readonly commitment: string | null;
+  readonly seed: string | null;
+}
+
+/** What a gate said of the wait. */
+export interface GateWait {
+  readonly afterMs: number;
+  readonly ahead: number;
+}
+
+/** Estimates without a snapshot: the line is asked about again soon. */
+const BLIND_POLL_MS = 5000;
+
+/**
+ * @param place null while the ticket's lot is not drawn
+ * @param issued when this isolate itself issued tickets lately
+ */
+export function standingOf(
+  ticket: Ticket,
+  place: number | null,
+  snapshot: RoomSnapshot | null,
+  gateWait: GateWait | null,
+  issued: readonly number[],
+  now: number,
+): Standing {
+  const common = {
+    ticketId: ticket.id,
+    dueAt: ticket.dueAt,
+    fault: null,
+    commitment: snapshot?.commitment ?? null,
+    seed: snapshot?.seed ?? null,
+  };
+  if (snapshot === null || place === null) return { ...common, ahead: null, turnAt: null, expectedMs: null };
+  const known = peopleBefore(snapshot, place, issued);
+  const ahead = Math.round(Math.max(gateWait?.ahead ?? 0, known));
+  const wait = waitMs(ahead + 1, snapshot.perSecond, snapshot.leaving);
+  const expectedMs = Math.max(gateWait?.afterMs ?? 0, wait);
+  const turnAt = Math.max(now, promise(ticket.promisedAt, now + expectedMs, now));
+  return { ...common, ahead, turnAt, expectedMs };
+}
+
+/** ms until the next poll. @param random 0 to 1 */
+export function nextPollMs(
+  { event, phase }: RoomConfig,
+  { expectedMs }: Standing,
+  random: number,
+  now: number,
+): number {
+  if (phase === "pre-queue" && event !== null) {
+    // Everybody asks within the first seconds after the start, not all in the same one.
+    const toStart = event.startsAt - now;
+    return toStart > 30_000 ? pollAfterMs(120_000, random) : toStart + 500 + random * 5000;
+  }
+  return expectedMs === null ? BLIND_POLL_MS : pollAfterMs(expectedMs, random);
+}

@@ -1,0 +1,254 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Grant, GRANT_MS } from "../../src/queue/grants.ts";
+import { roomConfig, type RoomConfig, type RoomSettings, withCapacity } from "../../src/queue/room-config.ts";
+import { applyRoomChange } from "../../src/queue/settings.ts";
+import { Tokens } from "../../src/queue/tokens.ts";
+import { roomPolicy, START } from "./rig.ts";
+
+const RUNS = 60;
+const STEPS = 600;
+/** A change is everywhere after so long. */
+const EVERYWHERE_MS = 5000;
+
+interface Admission {
+  readonly at: number;
+  /** The largest N that was in force anywhere in the minute before. */
+  readonly cap: number;
+}
+
+/** Gates with what is durable of them, isolates with grants, operators, on one clock that each sees askew. */
+class World {
+  now = START;
+  readonly admissions: Admission[] = [];
+  readonly #policy;
+  #settings: RoomSettings | null = null;
+  /** Configurations by when they were set; each isolate hears of one up to 5 s later. */
+  readonly #configs: { readonly at: number; readonly config: RoomConfig }[];
+  readonly #gates = new Map<number, Tokens>();
+  readonly #skews = new Map<number, number>();
+  readonly #lastUsed = new Map<number, number>();
+  readonly #lent = new Map<number, Map<string, number>>();
+  readonly #grants = new Map<number, Grant>();
+  readonly #random: () => number;
+
+  constructor(rate: number, gates: number, random: () => number) {
+    this.#policy = roomPolicy({ rate, gates, state: "open", freePerIsolate: 30 });
+    this.#configs = [{ at: -Infinity, config: roomConfig(this.#policy, null, START) }];
+    this.#random = random;
+  }
+
+  /** What an isolate that hears `lag` ms late believes. */
+  #config(lag: number): RoomConfig {
+    const known = this.#configs.findLast(({ at }) => at + lag <= this.now) ?? this.#configs[0];
+    if (known === undefined) throw new Error("no configuration");
+    return known.config;
+  }
+
+  change(change: unknown): void {
+    const result = applyRoomChange(this.#policy, this.#settings, change, this.now);
+    if (!result.ok) throw new Error(result.faults.join());
+    this.#settings = result.settings;
+    this.#configs.push({ at: this.now, config: roomConfig(this.#policy, result.settings, this.now) });
+  }
+
+  /** An isolate that lags as far as may be; gates keep the newest they heard of. */
+  #gate(index: number, config: RoomConfig): { tokens: Tokens; now: number } {
+    const skew = this.#skews.get(index) ?? 0;
+    const now = this.now + skew;
+    let tokens = this.#gates.get(index);
+    if (tokens === undefined) {
+      tokens = new Tokens(config, this.#lastUsed.get(index) ?? null, now);
+      for (const [isolate, until] of this.#lent.get(index) ?? []) tokens.restoreGrant(isolate, until, now);
+      this.#gates.set(index, tokens);
+      this.#versions.set(index, config.version);
+    }
+    if (config.version >= (this.#versions.get(index) ?? 0)) {
+      this.#versions.set(index, config.version);
+      tokens.adopt(config, now);
+    }
+    return { tokens, now };
+  }
+  readonly #versions = new Map<number, number>();
+
+  crowd(index: number, people: number): void {
+    const config = this.#config(this.#random() * EVERYWHERE_MS);
+    if (index >= config.gates || config.phase === "hold") return;
+    const { tokens, now } = this.#gate(index, config);
+    for (let person = 0; person < people && tokens.at(now) >= 1; person++) {
+      tokens.take();
+      this.#lastUsed.set(index, now);
+      this.#admitted();
+    }
+  }
+
+  restart(index: number): void {
+    this.#gates.delete(index);
+    this.#skews.set(index, this.#random() * 4000 - 2000);
+  }
+
+  /** Newcomers at an isolate in an open room. */
+  newcomers(isolate: number, people: number): void {
+    const config = this.#config(this.#random() * EVERYWHERE_MS);
+    if (config.phase !== "open" || config.freePerIsolate < 1) return;
+    const grant = this.#grants.get(isolate);
+    for (let person = 0; person < people; person++)
+      if (grant?.take(config, this.now) === true) this.#admitted();
+    if (grant?.holds(config, this.now) === true) return;
+    const index = isolate % config.gates;
+    const { tokens, now } = this.#gate(index, config);
+    if (!tokens.lend(String(isolate), now + GRANT_MS, now)) return;
+    this.#lastUsed.set(index, now);
+    const lent = this.#lent.get(index) ?? new Map<string, number>();
+    this.#lent.set(index, lent.set(String(isolate), now + GRANT_MS));
+    this.#grants.set(isolate, new Grant(config, this.now, GRANT_MS, grant ?? null));
+  }
+
+  giveBack(isolate: number): void {
+    const config = this.#config(0);
+    if (!this.#grants.delete(isolate)) return;
+    const index = isolate % config.gates;
+    const { tokens, now } = this.#gate(index, config);
+    tokens.giveBack(String(isolate), now);
+    this.#lent.get(index)?.delete(String(isolate));
+  }
+
+  #admitted(): void {
+    const since = this.now - 60_000 - EVERYWHERE_MS;
+    const inForce = this.#configs.filter(({ at }, index) => {
+      const next = this.#configs[index + 1]?.at ?? Infinity;
+      return at <= this.now && next > since;
+    });
+    const cap = Math.max(...inForce.map(({ config }) => config.perMinute));
+    this.admissions.push({ at: this.now, cap });
+  }
+}
+
+/** The most that any minute had over its cap. */
+function excess(admissions: readonly Admission[]): number {
+  let most = -Infinity;
+  let first = 0;
+  for (const [last, { at, cap }] of admissions.entries()) {
+    while (at - (admissions[first]?.at ?? at) > 60_000) first += 1;
+    most = Math.max(most, last - first + 1 - cap);
+  }
+  return most;
+}
+
+function generator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+}
+
+describe("tokens", () => {
+  it(`are never more than N in any 60 s, over ${RUNS} histories of crowds, restarts, skewed clocks, grants, lagging isolates and operators`, () => {
+    let admitted = 0;
+    const history = fc.record({
+      rate: fc.integer({ min: 1, max: 6000 }),
+      gates: fc.integer({ min: 1, max: 8 }),
+      seed: fc.integer(),
+      isolates: fc.integer({ min: 1, max: 40 }),
+      restless: fc.double({ min: 0, max: 0.3, noNaN: true }),
+      meddling: fc.double({ min: 0, max: 0.02, noNaN: true }),
+    });
+    fc.assert(
+      fc.property(history, ({ rate, gates, seed, isolates, restless, meddling }) => {
+        const random = generator(seed);
+        const pick = (count: number): number => Math.floor(random() * count);
+        const world = new World(rate, gates, random);
+        for (let step = 0; step < STEPS; step++) {
+          world.now += random() * 500;
+          world.crowd(pick(gates), 200);
+          world.newcomers(pick(isolates), 5);
+          if (random() < restless) world.restart(pick(gates));
+          if (random() < restless / 3) world.giveBack(pick(isolates));
+          if (random() < meddling) world.change({ rate: 1 + pick(6000) });
+          if (random() < meddling) world.change({ state: random() < 0.5 ? "open" : "queue-all" });
+        }
+        admitted += world.admissions.length;
+        expect(excess(world.admissions)).toBeLessThanOrEqual(0);
+      }),
+      { numRuns: RUNS },
+    );
+    expect(admitted).toBeGreaterThan(10_000);
+  });
+
+  it("that are lent are missing at the gate until they are back, and the gate keeps half", () => {
+    const config = roomConfig(roomPolicy({ rate: 610 }), null, START);
+    const tokens = new Tokens(config, null, START);
+    const rate = (): number => tokens.share.perSecond * 61;
+    let lent = 0;
+    for (let isolate = 0; isolate < 30; isolate++) {
+      if (tokens.lend(String(isolate), START + GRANT_MS, START + isolate * 1000)) lent += 1;
+    }
+    expect(lent).toBe(10);
+    expect(rate()).toBeCloseTo(310);
+    tokens.giveBack("3", START + 40_000);
+    expect(rate()).toBeCloseTo(340);
+    // An isolate that vanished gives back by its grant's end.
+    tokens.at(START + GRANT_MS);
+    expect(rate()).toBeCloseTo(610);
+  });
+
+  it("are lent by no gate of a room that is not open", () => {
+    const tokens = new Tokens(
+      roomConfig(roomPolicy({ rate: 6000, state: "queue-all" }), null, START),
+      null,
+      START,
+    );
+    expect(tokens.lend("a", START + GRANT_MS, START)).toBe(false);
+  });
+
+  it("follow the replicas that are ready where N is automatic; older news changes nothing", () => {
+    const capacity = { threshold: 65, replicasMin: 2 };
+    const policy = withCapacity(roomPolicy({ rate: "auto" }), capacity);
+    const config = roomConfig(policy, null, START);
+    expect(config).toMatchObject({ perMinute: 104, auto: { leastReplicas: 2 } });
+    const tokens = new Tokens(config, null, START);
+    const rate = (): number => tokens.share.perSecond * 61;
+    expect(rate()).toBeCloseTo(104);
+    tokens.follow({ perMinute: 208, at: 5 }, START);
+    expect(rate()).toBeCloseTo(208);
+    tokens.follow({ perMinute: 104, at: 4 }, START);
+    expect(rate()).toBeCloseTo(208);
+    tokens.follow({ perMinute: 52, at: 6 }, START);
+    expect(rate()).toBeCloseTo(52);
+  });
+
+  it("of a gate that a change of their number concerns grow only when all have heard", () => {
+    const policy = roomPolicy({ rate: 244, gates: 8, state: "queue-all" });
+    const before = roomConfig(policy, null, START);
+    const result = applyRoomChange(policy, null, { rate: 976 }, START);
+    if (!result.ok) throw new Error("refused");
+    const after = roomConfig(policy, result.settings, START);
+    expect([before.gates, after.gates, after.resharedAt]).toEqual([2, 8, START]);
+    const fresh = new Tokens(after, null, START + 1000);
+    expect(fresh.at(START + 5000)).toBe(0);
+    fresh.at(START + 6000);
+    expect(fresh.at(START + 7000)).toBeGreaterThan(0);
+    expect(fresh.share.perSecond * 61).toBeCloseTo(122);
+  });
+
+  it("are no more than N while one gate becomes two and the first has not heard of it", () => {
+    const policy = roomPolicy({ rate: 243, gates: 2, state: "queue-all" });
+    const changedAt = START + 120_000;
+    const result = applyRoomChange(policy, null, { rate: 244 }, changedAt);
+    if (!result.ok) throw new Error("refused");
+    const before = roomConfig(policy, null, START);
+    const after = roomConfig(policy, result.settings, changedAt);
+    expect([before.gates, after.gates]).toEqual([1, 2]);
+    const first = new Tokens(before, null, START);
+    const second = new Tokens(after, null, changedAt);
+    const admissions: Admission[] = [];
+    for (let now = START; now < START + 240_000; now += 10) {
+      if (now === changedAt + EVERYWHERE_MS) first.adopt(after, now);
+      for (const gate of now < changedAt ? [first] : [first, second]) {
+        if (gate.at(now) < 1) continue;
+        gate.take();
+        admissions.push({ at: now, cap: 244 });
+      }
+    }
+    expect(excess(admissions)).toBeLessThanOrEqual(0);
+    expect(excess(admissions)).toBeGreaterThan(-10);
+  });
+});
