@@ -1,15 +1,23 @@
 import { parseArgs } from "node:util";
-import { type Fault, FaultList } from "../authoring/index.ts";
-import { type Explanation, compileCache, explain } from "../cache/compile/index.ts";
+import { FaultList, readBlueprint } from "../authoring/index.ts";
+import { type ExplainedRequest, type Explanation, compileCache, explain } from "../cache/compile/index.ts";
+import { parseRequestText } from "../sentinel/compile/index.ts";
+import { policySources } from "./project.ts";
+import { UsageError } from "./usage.ts";
 
-const USAGE = `edge cache explain <url | curl line>   what the cache makes of a request
-edge cache compile                     the compiled policy as JSON
-  --rules <folder>   instead of RULES_DIR or rules/
-  --header 'Name: value'   of the request, as often as needed
-  --json   for programs
-`;
+const USAGE = `edge cache explain URL|PATH|REQUEST   what the cache makes of a request: an address, a curl line
+                                      (quoted or not), a HAR entry or a raw request
+edge cache compile                    the compiled policy as JSON
+  --rules FOLDER         instead of RULES_DIR or rules/
+  --header 'Name: value' of the request, as often as needed
+  --method METHOD        of the request; GET where nothing is said
+  --json                 for programs`;
 
-/** `edge cache ...`; the exit code. @throws FaultList where rules/cache.yaml is faulty */
+/**
+ * `edge cache ...`; the exit code.
+ * @throws FaultList where rules/cache.yaml or the blueprint is faulty
+ * @throws UsageError
+ */
 export async function cacheCommand(args: readonly string[]): Promise<number> {
   const [action, ...rest] = args;
   if (action === "explain") return explainCommand(rest);
@@ -17,79 +25,97 @@ export async function cacheCommand(args: readonly string[]): Promise<number> {
     process.stdout.write(`${JSON.stringify(policyOf(undefined), null, 1)}\n`);
     return 0;
   }
-  process.stderr.write(USAGE);
-  return 2;
+  throw new UsageError(
+    action === undefined ? `what of the cache?\n${USAGE}` : `no such thing as cache ${action}\n${USAGE}`,
+  );
 }
 
 function explainCommand(args: readonly string[]): number {
-  const curl = requestOfCurl(args);
-  const { values, positionals } = curl ?? plainRequest(args);
-  const [address] = positionals;
-  const url = address === undefined ? null : URL.parse(address, "https://store.acme.com");
-  if (url === null) {
-    process.stderr.write(USAGE);
-    return 2;
-  }
-  const explanation = explain(policyOf(values.rules), url, headersOf(values.header ?? []));
+  const { options, words } = optionsOf(args);
+  const policy = policyOf(options.rules);
+  const { value: blueprint, faults } = readBlueprint(policySources().blueprint);
+  if (blueprint === undefined) throw new FaultList(faults);
+  const { domain } = blueprint;
+  const explanation = explain(policy, domain, withOptions(requestOf(words, domain), options));
   process.stdout.write(
-    values.json === true ? `${JSON.stringify(Object.fromEntries(explanation))}\n` : table(explanation),
+    options.json ? `${JSON.stringify(Object.fromEntries(explanation))}\n` : table(explanation),
   );
   return 0;
 }
 
-interface ParsedRequest {
-  readonly values: {
-    readonly rules?: string | undefined;
-    readonly header?: string[] | undefined;
-    readonly json?: boolean | undefined;
-  };
-  readonly positionals: readonly string[];
+interface Options {
+  readonly rules: string | undefined;
+  readonly header: readonly string[];
+  readonly method: string | undefined;
+  readonly json: boolean;
 }
 
-function plainRequest(args: readonly string[]): ParsedRequest {
-  return parseArgs({
-    args: [...args],
+/** Our options stand before a curl line that is given word by word; what follows `curl` is curl's. */
+function optionsOf(args: readonly string[]): {
+  readonly options: Options;
+  readonly words: readonly string[];
+} {
+  const curl = args.indexOf("curl");
+  const ours = curl < 0 ? args : args.slice(0, curl);
+  const { values, positionals } = parseArgs({
+    args: [...ours],
     allowPositionals: true,
     options: {
       rules: { type: "string" },
       header: { type: "string", multiple: true, short: "H" },
+      method: { type: "string", short: "X" },
       json: { type: "boolean" },
     },
   });
+  const { rules, header = [], method, json = false } = values;
+  return { options: { rules, header, method, json }, words: [...positionals, ...args.slice(ours.length)] };
 }
 
-/** A line as browsers copy it ("Copy as cURL"), given whole or word by word: its URL and `-H`; all other options are passed over. */
-function requestOfCurl(args: readonly string[]): ParsedRequest | undefined {
-  const words = args.length === 1 ? shellWords(args[0] ?? "") : args;
-  if (words[0] !== "curl") return undefined;
-  const header: string[] = [];
-  const positionals: string[] = [];
-  for (let index = 1; index < words.length; index++) {
-    const word = words[index] ?? "";
-    if (word === "-H" || word === "--header") header.push(words[++index] ?? "");
-    else if (/^https?:/.test(word)) positionals.push(word);
+/** @throws UsageError */
+function requestOf(words: readonly string[], domain: string): ExplainedRequest {
+  const [first = ""] = words;
+  if (first.trim() === "") throw new UsageError(`no request; give an address or a curl line\n${USAGE}`);
+  if (words.length === 1 && /^(?:https?:\/\/|\/)\S*$/i.test(first)) return get(absolute(first, domain));
+  const text = words.length === 1 ? first : words.map(quoted).join(" ");
+  try {
+    const { method, target, headers, body } = parseRequestText(text);
+    const host = /https?:\/\/([^\s/?#'"]+)/i.exec(text)?.[1] ?? domain;
+    const fields = new Headers();
+    for (const [name, value] of headers) fields.append(name, value);
+    return { method, url: `https://${host}${target}`, headers: fields, hasBody: body.byteLength > 0 };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`the request cannot be read: ${reason}; an address begins with / or https://`);
   }
-  return { values: { header }, positionals };
 }
 
-function shellWords(line: string): string[] {
-  return [...line.matchAll(/'([^']*)'|"((?:[^"\\]|\\.)*)"|([^\s'"\\]+)/g)].map(
-    (match) => match[1] ?? match[2] ?? match[3] ?? "",
-  );
+function get(url: string): ExplainedRequest {
+  return { method: "GET", url, headers: new Headers(), hasBody: false };
 }
 
-function headersOf(lines: readonly string[]): Headers {
-  const headers = new Headers();
-  for (const line of lines) {
-    const cut = line.indexOf(":");
-    if (cut > 0) headers.append(line.slice(0, cut), line.slice(cut + 1).trim());
+/** A path is the store's own; `new URL` would tidy up what the edge gets to see. */
+function absolute(address: string, domain: string): string {
+  return address.startsWith("/") ? `https://${domain}${address}` : address;
+}
+
+/** A word of this command line as a word of the text. */
+function quoted(word: string): string {
+  return word === "curl" ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** @throws UsageError */
+function withOptions(request: ExplainedRequest, { header, method }: Options): ExplainedRequest {
+  const headers = new Headers(request.headers);
+  for (const line of header) {
+    const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):\s*(.*)$/.exec(line) ?? [];
+    if (name === undefined) throw new UsageError(`--header '${line}' is no header; write 'Name: value'`);
+    headers.append(name, value ?? "");
   }
-  return headers;
+  return { ...request, method: method?.toUpperCase() ?? request.method, headers };
 }
 
 function policyOf(rules: string | undefined): Parameters<typeof explain>[0] {
-  const { value, faults }: { value: Parameters<typeof explain>[0] | undefined; faults: readonly Fault[] } =
-    compileCache(rules ?? process.env["RULES_DIR"] ?? "rules");
+  const { value, faults } = compileCache(rules ?? policySources().rulesDir);
   if (value === undefined) throw new FaultList(faults);
   return value;
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { compileCache, explain } from "../../src/cache/compile/index.ts";
+import { cacheCommand } from "../../src/cli/cache.ts";
 
 /** Compiles this text as `cache.yaml`. */
 function compiled(text: string): ReturnType<typeof compileCache> {
@@ -26,11 +27,20 @@ describe("the shipped rules", () => {
     ["/catalog?page=2&utm_source=x", "class", "catalog (by /catalog)"],
     ["/catalog?page=2&utm_source=x", "key", "/catalog?page=2"],
     ["/catalog?page=2&utm_source=x", "not in the key", "utm_source"],
+    ["/catalog", "stale", "as the origin says, else 1m while it is fetched anew, 1d where the origin fails"],
     ["/cart", "cached", "no: the class says never"],
-    ["/unknown", "cached", "no: no class matches the path"],
-    ["/ACCOUNT/x.css", "cached", "no: no class matches the path"],
+    ["/unknown", "cached", "no: no class matches the path; add one to rules/cache.yaml to have it cached"],
     [
-      "/product/a%2fb",
+      "/ACCOUNT/x.css",
+      "cached",
+      "no: no class matches the path; add one to rules/cache.yaml to have it cached",
+    ],
+    ["//catalog/./x/..", "request", "GET /catalog/"],
+    ["//catalog/./x/..", "written as", "//catalog/./x/.."],
+    ["/product/a%00", "cached", "no: the edge refuses the target with 400 or 414 (control-byte)"],
+    ["/account%2fx.css", "class", "never (by /account/**)"],
+    [
+      "/product/a;b",
       "cached",
       "no: the path can be read in two ways (encoded separators, dots, controls, `;`, `//`)",
     ],
@@ -39,13 +49,57 @@ describe("the shipped rules", () => {
       "cached",
       "no: read without letter case or encoding it is a path that is never cached",
     ],
+    [
+      "POST /catalog",
+      "cached",
+      "no: POST goes to the origin, and where that takes it (below 400) /catalog is purged",
+    ],
+    ["DELETE /cart", "cached", "no: DELETE goes to the origin"],
+    [
+      "HEAD /catalog",
+      "cached",
+      "answered from a stored GET; without one it goes to the origin, and nothing is stored",
+    ],
+    [
+      "GET /catalog Range: bytes=0-1",
+      "cached",
+      "answered from a stored response; without one the range goes to the origin, and nothing is stored",
+    ],
+    ["GET /catalog Range: nonsense", "cached", "yes, where the response allows it"],
+    [
+      "GET /catalog Authorization: x",
+      "cached",
+      "only where the response says public, s-maxage or must-revalidate (Authorization); never from what is stored",
+    ],
+    ["GET /catalog Upgrade: websocket", "cached", "no: it asks for another protocol"],
+    [
+      "https://elsewhere.example/catalog",
+      "host",
+      "elsewhere.example is not store.acme.com: the edge answers 421 for it",
+    ],
   ];
-  it.each(explained)("explain %s: %s is %s", (path, label, text) => {
+  it.each(explained)("explain %s: %s is %s", (text, label, expected) => {
     const { value } = compileCache("rules");
     if (value === undefined) throw new Error("no policy");
-    expect(
-      Object.fromEntries(explain(value, new URL(path, "https://store.acme.com"), new Headers()))[label],
-    ).toBe(text);
+    const [, method = "GET", address = "", name = "x-none", field = ""] =
+      /^(?:([A-Z]+) )?(\S+)(?: ([\w-]+): (.*))?$/.exec(text) ?? [];
+    const url = address.startsWith("/") ? `https://store.acme.com${address}` : address;
+    const request = { method, url, headers: new Headers({ [name]: field }), hasBody: false };
+    expect(Object.fromEntries(explain(value, "store.acme.com", request))[label]).toBe(expected);
+  });
+
+  it("explain, asked badly, says what to write", async () => {
+    const cases: readonly (readonly [readonly string[], RegExp])[] = [
+      [["explain"], /no request; give an address or a curl line/],
+      [["explain", "nonsense"], /an address begins with \/ or https:/],
+      [["explain", "curl", "-I"], /the curl line has no URL/],
+      [["explain", "{}"], /no HAR entry/],
+      [["explain", "-H", "bad", "/catalog"], /write 'Name: value'/],
+      [["unexplain"], /no such thing as cache unexplain/],
+      [[], /what of the cache/],
+    ];
+    for (const [args, message] of cases) await expect(cacheCommand(args)).rejects.toThrow(message);
+    await expect(cacheCommand(["explain", "--rules", "/nowhere", "/"])).rejects.toThrow(/cannot be read/);
   });
 });
 

@@ -4,4 +4,4 @@
  * no policy.
  */
 export { compileCache } from "./compile.ts";
-export { type Explanation, explain } from "./explain.ts";
+export { type ExplainedRequest, type Explanation, explain } from "./explain.ts";
