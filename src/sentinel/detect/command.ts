@@ -26,6 +26,9 @@ export function detectCommand(value: string): string | null {
   return visitCommands(text, judge);
 }
 
+/** What a plain command must stand behind: in prose and manuals they stand in brackets, back quotes and lines of their own. */
+const SEPARATORS: ReadonlySet<string> = new Set([";", "|", "&", "&&", "$("]);
+
 function judge({ opener, words: all }: ShellCommand): string | null {
   if (all.some(isTornFile)) return "torn-file";
   const words = upToComment(all);
@@ -39,8 +42,7 @@ function judge({ opener, words: all }: ShellCommand): string | null {
   if (name === undefined || kind === undefined) return null;
   if (word.glob) return "wildcard-name";
   if (hidden && isCommandLine(kind, opener, rest)) return "torn-name";
-  const separated = opener !== "^" && opener !== "\n";
-  if (separated && rest.some(kind === "word" ? isSystemRedirection : isSystemArgument))
+  if (SEPARATORS.has(opener) && rest.some(kind === "word" ? isSystemRedirection : isSystemArgument))
     return "separated-command";
   return null;
 }

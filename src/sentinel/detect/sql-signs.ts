@@ -31,7 +31,8 @@ export const ANYWHERE: readonly FreeSign[] = [
   {
     name: "literal-comparison",
     needs: needs("=", "&|WH"),
-    expression: /[&|WH][!+(]{0,9}(?:n|#)(?:\+n)?\){0,3}=[!+(]{0,9}[nsqvfhc#(]/,
+    // "5 < 6 && 7 > 3" in the middle of a sentence is mathematics.
+    expression: /(?<!wn=n)[&|WH][!+(]{0,9}(?:n|#)(?:\+n)?\){0,3}=[!+(]{0,9}[nsqvfhc#(]/,
   },
   {
     name: "literal-comparison",

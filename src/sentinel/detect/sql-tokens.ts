@@ -411,7 +411,7 @@ class Reader {
   private comparison(code: number, next: number): void {
     let length = 1;
     if (code === 0x21 || code === 0x7e) {
-      if (next !== 0x3d && next !== 0x7e && next !== 0x2a) {
+      if (next !== 0x3d && next !== 0x7e && (next !== 0x2a || code === 0x21)) {
         this.push(code === 0x21 ? "!" : "+", 1);
         return;
       }

@@ -195,6 +195,8 @@ const attacks: readonly string[] = [
 ];
 
 const innocent: readonly string[] = [
+  "I typed 5 < 6 && 7 > 3 :) and got no results",
+  "_c}p'!*3MhT*6j",
   "order by 5 pm #1",
   "sleep(well) and rest",
   '1/2"" ratchet + 3/8"" drive',
@@ -341,8 +343,8 @@ test("finds every attack of the table (189)", () => {
   expect(attacks.filter((value) => detectSqli(value) === null)).toEqual([]);
 });
 
-test("leaves every innocent text of the table alone (139)", () => {
-  expect(innocent).toHaveLength(139);
+test("leaves every innocent text of the table alone (141)", () => {
+  expect(innocent).toHaveLength(141);
   expect(innocent.filter((value) => detectSqli(value) !== null)).toEqual([]);
 });
 
