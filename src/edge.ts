@@ -2,7 +2,7 @@
  * The life of a request, from top to bottom. Every stage is a module's door; this
  * file only says in which order they are asked and what an answer of theirs means.
  */
-import type { CacheInput, Served } from "./cache/index.ts";
+import type { CacheInput, PurgeView, Served } from "./cache/index.ts";
 import type { Snapshot } from "./control/index.ts";
 import type { Access } from "./fabric/index.ts";
 import { OriginError, type Route, errorPage, isEdgeHeader, traceOf } from "./gateway/index.ts";
@@ -28,14 +28,15 @@ export async function handle(request: Request, parts: EdgeParts, waitUntil: Wait
   } catch (thrown) {
     life.error = EdgeError.from(thrown);
     noteFailedTries(life);
-    const { headers } = life;
-    response = errorPage(life.error, life.requestId, headers.get("accept"), headers.get("accept-language"));
+    const accept = life.headers.get("accept");
+    response = errorPage(life.error, life.requestId, accept, life.headers.get("accept-language"));
     response = parts.gateway.finish(response, { tls: hsts(life, parts) });
   }
-  response.headers.set("x-request-id", life.requestId);
+  const { headers } = response;
+  headers.set("x-request-id", life.requestId);
   const token = life.headers.get("x-edge-debug");
-  if (token !== null) await tellDebugger(token, response, life, parts);
-  parts.insight.record(eventOf(life, response, parts.now()), { site: life.site, waitUntil });
+  if (token !== null) await tellDebugger(token, headers, life, parts);
+  parts.insight.record(eventOf(life, response.status, headers, parts.now()), { site: life.site, waitUntil });
   return response;
 }
 
@@ -191,10 +192,7 @@ async function serve(
   parts: EdgeParts,
   waitUntil: WaitUntil,
 ): Promise<Served> {
-  const { path, query } = life.target;
-  const purges = parts.purges(snapshot);
-  const headers = originFields(life, parts);
-  let toOrigin: Request | undefined;
+  const visit = new Visit(body, life, parts.purges(snapshot), parts, waitUntil);
   let watched = false;
   const fetchOrigin = async (asked: Request): Promise<Response> => {
     // Once a visit, not once a fragment.
@@ -203,20 +201,38 @@ async function serve(
     const response = await forward(asked, body, life, parts, waitUntil);
     return inspectAnswer(response, life, snapshot, sentinel, parts);
   };
-  const input: CacheInput = {
-    method: life.method,
-    headers,
-    hasBody: body !== null,
-    host: parts.blueprint.domain,
-    get request() {
-      return (toOrigin ??= originRequest(headers, life, parts));
-    },
-    path,
-    query,
-    purges,
-    waitUntil,
-  };
-  return parts.cache.compose(await parts.cache.serve(input, fetchOrigin), input, fetchOrigin);
+  return parts.cache.compose(await parts.cache.serve(visit, fetchOrigin), visit, fetchOrigin);
+}
+
+/** What the cache gets to know of a request. The Request for an origin is made when it is asked for: a hit has no need of it. */
+class Visit implements CacheInput {
+  readonly method: string;
+  readonly headers: Fields;
+  readonly hasBody: boolean;
+  readonly host: string;
+  readonly path: string;
+  readonly query: string;
+  readonly purges: PurgeView;
+  readonly waitUntil: WaitUntil;
+  private readonly make: () => Request;
+  private made: Request | null = null;
+
+  constructor(body: Body, life: Life, purges: PurgeView, parts: EdgeParts, waitUntil: WaitUntil) {
+    const headers = originFields(life, parts);
+    this.method = life.method;
+    this.headers = headers;
+    this.hasBody = body !== null;
+    this.host = parts.blueprint.domain;
+    this.path = life.target.path;
+    this.query = life.target.query;
+    this.purges = purges;
+    this.waitUntil = waitUntil;
+    this.make = () => originRequest(headers, life, parts);
+  }
+
+  get request(): Request {
+    return (this.made ??= this.make());
+  }
 }
 
 /** The client's fields without what only the edge may say or hear. */
@@ -264,8 +280,8 @@ function hsts(life: Life, parts: EdgeParts): boolean {
 }
 
 /** What Sentinel saw and how long stages took, for the holder of the admin token only. */
-async function tellDebugger(token: string, response: Response, life: Life, parts: EdgeParts): Promise<void> {
+async function tellDebugger(token: string, headers: Headers, life: Life, parts: EdgeParts): Promise<void> {
   if (!(await parts.fabric.isAdminToken(token))) return;
-  response.headers.set("x-sentinel", sentinelField(life));
-  response.headers.set("server-timing", timingField(life, parts.now()));
+  headers.set("x-sentinel", sentinelField(life));
+  headers.set("server-timing", timingField(life, parts.now()));
 }

@@ -5,7 +5,7 @@ import type { Access } from "./fabric/index.ts";
 import type { OriginReport, Route, Trace } from "./gateway/index.ts";
 import type { CanonicalTarget } from "./http/canonical.ts";
 import type { EdgeError } from "./http/errors.ts";
-import { Fields } from "./http/fields.ts";
+import { type FieldReader, Fields } from "./http/fields.ts";
 import { cookieValue } from "./http/headers.ts";
 import type { RequestEvent } from "./insight/index.ts";
 import type { GateOutcome } from "./queue/index.ts";
@@ -105,9 +105,9 @@ export function timingField(life: Life, now: number): string {
 }
 
 /** The wide event of a request that has its answer. */
-export function eventOf(life: Life, response: Response, now: number): RequestEvent {
+export function eventOf(life: Life, status: number, headers: FieldReader, now: number): RequestEvent {
   const { cache, queue, origin, error, route, target, cf } = life;
-  const length = response.headers.get("content-length");
+  const length = headers.get("content-length");
   return {
     event: "request",
     requestId: life.requestId,
@@ -116,7 +116,7 @@ export function eventOf(life: Life, response: Response, now: number): RequestEve
     path: target.path,
     query: target.query,
     route: { kind: route === NO_ROUTE ? "none" : route.kind, class: route.class },
-    status: response.status,
+    status,
     durationMs: now - life.start,
     sentinel: sentinelRecord(life),
     cache: cache === null ? null : { outcome: cache.outcome, reason: cache.reason ?? null },
@@ -150,10 +150,16 @@ function causeOf({ cause }: EdgeError): string | null {
 
 function sentinelRecord({ sentinel, answer, answerFailed }: Life): RequestEvent["sentinel"] {
   if (sentinel === null) return null;
-  const verdicts = [sentinel.verdict, ...answer];
+  const { mode, verdict } = sentinel;
+  const failed = sentinel.failed || answerFailed;
+  if (answer.length === 0 && verdict.matches.length === 0) {
+    const { outcome, score, budget } = verdict;
+    return { outcome, mode, score, matches: [], budget, failed };
+  }
+  const verdicts = [verdict, ...answer];
   return {
-    outcome: verdicts.some((verdict) => verdict.outcome === "block") ? "block" : "pass",
-    mode: sentinel.mode,
+    outcome: verdicts.some(({ outcome }) => outcome === "block") ? "block" : "pass",
+    mode,
     score: verdicts.reduce((sum, { score }) => sum + score, 0),
     matches: verdicts.flatMap(({ matches }) =>
       matches.map(({ rule, class: className, uncounted, where, excerpt }) => ({
@@ -164,8 +170,8 @@ function sentinelRecord({ sentinel, answer, answerFailed }: Life): RequestEvent[
         excerpt,
       })),
     ),
-    budget: sentinel.verdict.budget,
-    failed: sentinel.failed || answerFailed,
+    budget: verdict.budget,
+    failed,
   };
 }
 

@@ -25,12 +25,13 @@ export function keyOf(
 ): CacheKey | undefined {
   const kept = query === "" ? "" : keptQuery(query, rules.query);
   const target = kept === "" ? path : `${path}?${kept}`;
-  const dimensions = rules.dimensions.map((name): readonly [string, string] => [
-    name,
-    dimensionValue(known.get(name), headers),
-  ]);
-  const parts = [rules.name, host, path, kept, ...dimensions.flat()];
-  const text = parts.map(lengthPrefixed).join("");
+  const dimensions: (readonly [string, string])[] = [];
+  let text = lengthPrefixed(rules.name) + lengthPrefixed(host) + lengthPrefixed(path) + lengthPrefixed(kept);
+  for (const name of rules.dimensions) {
+    const value = dimensionValue(known.get(name), headers);
+    dimensions.push([name, value]);
+    text += lengthPrefixed(name) + lengthPrefixed(value);
+  }
   return text.length > MAX_KEY ? undefined : { text, target, dimensions };
 }
 

@@ -91,14 +91,15 @@ export function nominated(headers: Headers): ReadonlySet<string> {
 
 const NONE: ReadonlySet<string> = new Set();
 
+const EDGE_HEADER = /^(?:x[-_]edge[-_]|surrogate[-_]capability$)/;
+
 /**
  * Whether only the edge itself says this to an origin (`X-Edge-*`: the cache's
  * dimensions; Surrogate-Capability) or hears it from an operator (X-Edge-Debug).
  * The line drops such a field of a client at the entrance; `name` is lower-case.
  */
 export function isEdgeHeader(name: string): boolean {
-  const folded = name.replaceAll("_", "-");
-  return folded.startsWith("x-edge-") || folded === "surrogate-capability";
+  return EDGE_HEADER.test(name);
 }
 
 /** Whether a field never reaches an origin as it came; `name` is lower-case. */

@@ -29,7 +29,8 @@ export class Fields implements FieldReader {
   }
 
   get(name: string): string | null {
-    for (const [field, value] of this.list) if (field === name) return value;
+    // Taking a pair apart costs more than comparing it.
+    for (const field of this.list) if (field[0] === name) return field[1];
     return null;
   }
 
@@ -59,7 +60,7 @@ export class Fields implements FieldReader {
   /** Bytes of all lines as on an HTTP/1.1 wire: name, ": ", value, CRLF. */
   get bytes(): number {
     let bytes = 0;
-    for (const [name, value] of this.list) bytes += name.length + value.length + 4;
+    for (const field of this.list) bytes += field[0].length + field[1].length + 4;
     return bytes;
   }
 }

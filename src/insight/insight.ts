@@ -1,5 +1,5 @@
 import { logLine, type RequestEvent } from "./event.ts";
-import { measure, measureFetch, type LatencyTargets, type OriginFetch } from "./measure.ts";
+import { createMeasure, measureFetch, type LatencyTargets, type OriginFetch } from "./measure.ts";
 import type { Labels, Sample } from "./series.ts";
 import { createShards, type Shards } from "./shards.ts";
 import { sightingsIn, type Sighting } from "./sightings.ts";
@@ -59,6 +59,7 @@ export function createInsight(options: InsightOptions): Insight {
   const { clock, sleep, log, latency } = options;
   const shards = createShards(options.namespace, options.shards);
   const tally = createTally();
+  const requests = createMeasure(tally, latency);
   let events = 0;
   let promisedAt = Number.NEGATIVE_INFINITY;
   let watchedAt = Number.NEGATIVE_INFINITY;
@@ -67,6 +68,7 @@ export function createInsight(options: InsightOptions): Insight {
   async function flush(site: string): Promise<void> {
     promisedAt = Number.NEGATIVE_INFINITY;
     events = 0;
+    requests.settle();
     const samples = tally.take();
     const seen = sightings;
     sightings = [];
@@ -120,7 +122,7 @@ export function createInsight(options: InsightOptions): Insight {
     record(event, { site, waitUntil }) {
       try {
         log(logLine(event));
-        measure(tally, event, latency);
+        requests.count(event);
         sight(event);
         events++;
         if (events >= FLUSH_EVENTS) waitUntil(flush(site));
@@ -136,6 +138,9 @@ export function createInsight(options: InsightOptions): Insight {
     count(event, labels = {}, times = 1) {
       tally.add("edge_events_total", { event, ...labels }, times);
     },
-    unreported: () => tally.peek(),
+    unreported() {
+      requests.settle();
+      return tally.peek();
+    },
   };
 }

@@ -1,4 +1,4 @@
-/** What one event adds to which series. */
+/** What events add to which series. */
 import type { RequestEvent, SentinelRecord } from "./event.ts";
 import type { Tally } from "./tally.ts";
 
@@ -9,23 +9,64 @@ export interface LatencyTargets {
   readonly otherwise: number;
 }
 
-export function measure(tally: Tally, event: RequestEvent, latency: LatencyTargets): void {
+/** Counts requests, for whoever reads the tally after `settle`. */
+export interface Measure {
+  count(event: RequestEvent): void;
+  /** Adds up what was counted since the last call. */
+  settle(): void;
+}
+
+/** Requests that add the same to the same series, and one of them. */
+interface Alike {
+  readonly event: RequestEvent;
+  times: number;
+}
+
+/** On a busy edge most requests of a second are alike in all that is counted: they are added up as one. */
+export function createMeasure(tally: Tally, latency: LatencyTargets): Measure {
+  let alike = new Map<string, Alike>();
+  return {
+    count(event) {
+      const key = likeness(event);
+      if (key === null) return measure(tally, event, latency, 1);
+      const known = alike.get(key);
+      if (known === undefined) alike.set(key, { event, times: 1 });
+      else known.times++;
+    },
+    settle() {
+      const counted = alike;
+      alike = new Map();
+      for (const { event, times } of counted.values()) measure(tally, event, latency, times);
+    },
+  };
+}
+
+/** All of an event that is counted, of the uneventful ones; null for the others. */
+function likeness({ route, status, durationMs, bytes, client, ...stages }: RequestEvent): string | null {
+  const { sentinel, cache, error, queue } = stages;
+  if (error !== null || queue !== null) return null;
+  if (sentinel === null || sentinel.matches.length > 0 || sentinel.budget !== null || sentinel.failed)
+    return null;
+  return `${route.kind} ${route.class} ${status} ${durationMs} ${bytes} ${cache?.outcome} ${sentinel.outcome} ${sentinel.mode} ${client.known}`;
+}
+
+function measure(tally: Tally, event: RequestEvent, latency: LatencyTargets, times: number): void {
   const route = event.route.class;
   const status = statusClass(event.status);
   const labels = { http_route: route, http_response_status_class: status };
-  tally.observe("http_server_request_duration_seconds", labels, event.durationMs / 1000);
+  tally.observe("http_server_request_duration_seconds", labels, event.durationMs / 1000, times);
   if (event.bytes !== null) {
-    tally.add("http_server_response_body_size_bytes_total", { http_route: route }, event.bytes);
+    tally.add("http_server_response_body_size_bytes_total", { http_route: route }, event.bytes * times);
   }
   if (event.error !== null) {
     tally.add("edge_errors_total", { error_type: event.error.code, source: event.error.source });
   }
   if (event.cache !== null) {
-    tally.add("edge_cache_requests_total", { http_route: route, outcome: event.cache.outcome });
+    tally.add("edge_cache_requests_total", { http_route: route, outcome: event.cache.outcome }, times);
   }
-  if (event.sentinel !== null) measureSentinel(tally, event.sentinel);
+  if (event.sentinel !== null) measureSentinel(tally, event.sentinel, times);
   measureQueue(tally, event);
-  measureObjectives(tally, event, latency);
+  measureObjectives(tally, event, latency, times);
 }
 
 /** One answer of an origin, whoever asked: a page, each of its fragments, a refresh behind the scenes. */
@@ -44,8 +85,8 @@ export function measureFetch(tally: Tally, { target, zone, tries, durationMs }: 
   tally.observe("http_client_request_duration_seconds", { zone }, durationMs / 1000);
 }
 
-function measureSentinel(tally: Tally, sentinel: SentinelRecord): void {
-  tally.add("sentinel_requests_total", { outcome: sentinel.outcome, mode: sentinel.mode });
+function measureSentinel(tally: Tally, sentinel: SentinelRecord, times: number): void {
+  tally.add("sentinel_requests_total", { outcome: sentinel.outcome, mode: sentinel.mode }, times);
   for (const { rule, uncounted } of sentinel.matches) {
     tally.add("sentinel_matches_total", { rule, counted: String(uncounted === null) });
   }
@@ -69,10 +110,10 @@ const ESTIMATE_GRACE_MS = 30_000;
  * Counts the event for the objectives. The private paths and waiting pages are no
  * shopper traffic; a blocked request is an answer that was meant.
  */
-function measureObjectives(tally: Tally, event: RequestEvent, latency: LatencyTargets): void {
+function measureObjectives(tally: Tally, event: RequestEvent, latency: LatencyTargets, times: number): void {
   const { route, queue, sentinel } = event;
   const count = (slo: string, group: string, good: boolean): void =>
-    tally.add("edge_slo_events_total", { slo, group, good: String(good) });
+    tally.add("edge_slo_events_total", { slo, group, good: String(good) }, times);
   if (queue !== null && queue.waitedMs !== null) {
     const promised = (queue.estimateMs ?? LONGEST_WAIT_MS) * ESTIMATE_SLACK + ESTIMATE_GRACE_MS;
     count("queue-wait", queue.room, queue.waitedMs <= Math.min(promised, LONGEST_WAIT_MS));

@@ -24,8 +24,8 @@ interface Histogram {
 
 export interface Tally {
   add(metric: string, labels: Labels, delta?: number): void;
-  /** One observation, in seconds. */
-  observe(name: HistogramName, labels: Labels, seconds: number): void;
+  /** An observation, in seconds, made so many times. */
+  observe(name: HistogramName, labels: Labels, seconds: number, times?: number): void;
   /** What was added since the last call. */
   take(): Sample[];
   /** The same without forgetting it. */
@@ -54,7 +54,7 @@ export function createTally(): Tally {
 
   return {
     add,
-    observe(name, labels, seconds) {
+    observe(name, labels, seconds, times = 1) {
       const key = keyOf(name, labels);
       let histogram = histograms.get(key);
       if (histogram === undefined) {
@@ -65,8 +65,8 @@ export function createTally(): Tally {
       }
       let bucket = 0;
       while (seconds > (histogram.bounds[bucket] ?? Infinity)) bucket++;
-      histogram.counts[bucket] = (histogram.counts[bucket] ?? 0) + 1;
-      histogram.sum += seconds;
+      histogram.counts[bucket] = (histogram.counts[bucket] ?? 0) + times;
+      histogram.sum += seconds * times;
     },
     take() {
       const samples = peek();

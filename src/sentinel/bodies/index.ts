@@ -128,6 +128,7 @@ function mislabelled(kind: BodyKind, text: string): BodyKind | null {
 
 /** Text as one char a byte; UTF-16 becomes UTF-8 first, since origins that honour the charset do that. */
 function decodeCharset(bytes: Uint8Array, type: string, tx: Transaction): string {
+  if (bytes.length === 0 && type === "") return "";
   const charset = /charset\s{0,4}=\s{0,4}["']?([\w.:-]{1,40})/i.exec(type)?.[1]?.toLowerCase();
   if (charset === undefined || /^(?:utf-?8|us-ascii|ascii|iso-8859-1|latin1|windows-1252)$/.test(charset))
     return latin1(bytes);
