@@ -72,15 +72,63 @@ function issueFaults(issue: z.core.$ZodIssue, locate: (path: readonly PropertyKe
       remedy: "remove it or correct its spelling",
     }));
   }
-  // A schema gives its own remedy as "what is wrong; what to do".
-  const [what = "", remedy] = issue.message.split("; ", 2);
-  return [
-    {
-      ...locate(issue.path),
-      message: issue.path.length > 0 ? `${pathText(issue.path)}: ${what}` : what,
-      remedy: remedy ?? "correct the value to what the schema asks for",
-    },
-  ];
+  const { what, remedy } = explained(issue);
+  const message = issue.path.length > 0 ? `${pathText(issue.path)}: ${what}` : what;
+  return [{ ...locate(issue.path), message, remedy }];
+}
+
+interface Explained {
+  readonly what: string;
+  readonly remedy: string;
+}
+
+/** What is wrong and what to do: a schema's own words where it has some ("what is wrong; what to do"). */
+function explained(issue: z.core.$ZodIssue): Explained {
+  const [what = "", own] = issue.message.split("; ", 2);
+  if (own !== undefined) return { what, remedy: own };
+  const unclear = { what, remedy: "correct the value to what the schema asks for" };
+  switch (issue.code) {
+    case "invalid_type":
+      return ofType(issue);
+    case "too_small":
+      return { what: `is below ${issue.minimum}`, remedy: `write ${issue.minimum} or more` };
+    case "too_big":
+      return { what: `is above ${issue.maximum}`, remedy: `write ${issue.maximum} or less` };
+    case "invalid_value":
+      return {
+        what: "is none of what may stand here",
+        remedy: `write ${issue.values.map(String).join(" or ")}`,
+      };
+    case "invalid_key": {
+      const [inner] = issue.issues;
+      return inner === undefined ? unclear : explained(inner);
+    }
+    default:
+      return unclear;
+  }
+}
+
+const TYPES: Readonly<Record<string, Explained>> = {
+  string: {
+    what: "text",
+    remedy: 'write text; what looks like a number or a word of YAML stands in "quotes"',
+  },
+  array: { what: "a list", remedy: "write it as [a, b], or as one `- item` a line" },
+  object: { what: "a mapping", remedy: "write its keys below it, indented" },
+  record: { what: "a mapping", remedy: "write its keys below it, indented" },
+  number: { what: "a number", remedy: "write a number without a unit" },
+  int: { what: "a whole number", remedy: "write a whole number without a unit" },
+  boolean: { what: "true or false", remedy: "write true or false" },
+};
+
+function ofType(issue: z.core.$ZodIssueInvalidType): Explained {
+  const { what, remedy } = TYPES[issue.expected] ?? {
+    what: issue.expected,
+    remedy: `write ${issue.expected}`,
+  };
+  return issue.message.endsWith("received undefined")
+    ? { what: `is missing (${what})`, remedy: `add it: ${remedy}` }
+    : { what: `is not ${what}`, remedy };
 }
 
 function pathText(path: readonly PropertyKey[]): string {

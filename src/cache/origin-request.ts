@@ -39,6 +39,11 @@ const OWN_PREFIX = "x-edge-";
 /** Always let through: they carry the request's identity and are not the client's to choose. */
 const OWN = ["authorization", "traceparent", "tracestate", "x-request-id"];
 
+/** Whether a client's field of this name (lower-case) reaches no origin in any cacheable class. */
+export function isNeverForwarded(name: string): boolean {
+  return OVERRIDES.includes(name) || CONDITIONS.includes(name) || name.startsWith(OWN_PREFIX);
+}
+
 /**
  * The headers the origin gets on a cacheable request: those the class lets
  * through, the declared dimensions as `X-Edge-<Name>`, and no cookie but those

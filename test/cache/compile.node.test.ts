@@ -128,9 +128,66 @@ classes:
       "9: classes.deceived.lifetime.default: not a duration",
       "10: classes.deceived.jitter: more than half",
       "11: classes.deceived.qurey: unknown key",
-      "12: classes.Bad_Name: Invalid key in record",
+      "12: classes.Bad_Name: not a name",
     ]);
     for (const fault of faults) expect(fault.remedy).not.toBe("");
+  });
+
+  /** Edits of the shipped file as hurried people make them: what is replaced by what, and the fault at its line. */
+  const edits: readonly (readonly [from: string, to: string, fault: RegExp])[] = [
+    ["memory: 32MB", "memory: 32", /limits.memory: not a size; write it as 512KB/],
+    ["object: 2MB", "object: 0KB", /limits.object: not a size/],
+    ["memory: 32MB", "memory: 4MB", /limits.object: more than an eighth of `memory`/],
+    ["paths: [/fragments/]", "paths: [/fragments]", /fragments.paths\[0\]: not a folder; begin and end with/],
+    ["depth: 3", "depth: 0", /fragments.depth: is below 1; write 1 or more/],
+    ["deadline: 2s", "deadline: 0s", /fragments.deadline: no time to fetch anything/],
+    ["cache: never", "cache: no", /cache: neither yes nor never/],
+    ["cache: never", "cahce: never", /cahce: unknown key; remove it or correct its spelling/],
+    ["query: [q, category, page]", "query: q", /query: neither a list of parameters nor `all`/],
+    [
+      "lifetime: { max: 1d, negative: 10s }",
+      "lifetime: 1d",
+      /lifetime: is not a mapping; write its keys below it/,
+    ],
+    [
+      "lifetime: { max: 1d, negative: 10s }",
+      "lifetime: { max: 1m, default: 1d }",
+      /default: is longer than `max`/,
+    ],
+    ["match: [/fragments/**]", "match: /fragments/**", /match: is not a list; write it as \[a, b\]/],
+    ["match: [/fragments/**]", 'match: ["/**.css"]', /web cache deception/],
+    ["match: [/assets/**]", "match: [/**]", /\/media\/\*\* is already matched by \/\*\* of assets/],
+    [
+      "match: [/api/search]",
+      "match: [/*]",
+      /paths of \/cart\/\*\*, which is never to be cached, are cached by \/\* of search; move this class ahead/,
+    ],
+    ["types: [text/html]", "types: [html]", /types\[0\]: not a media type/],
+    ["jitter: 10", "jitter: 10%", /jitter: is not a number; write a number without a unit/],
+    ["jitter: 10", "statuses: [206]", /statuses\[0\]: never kept/],
+    [
+      "jitter: 10",
+      "headers: [x-forwarded-host]",
+      /x-forwarded-host of a client never reaches the origin; remove it/,
+    ],
+    ["jitter: 10", "dimensions: [currency]", /there is no dimension currency; declare it under dimensions/],
+    ["version: 1", "version: 2", /version: unknown version; write 1/],
+    ["classes:", "klasses:", /classes: is missing \(a mapping\); add it/],
+    [
+      "  assets:",
+      "\tassets:",
+      /not valid YAML: Tabs are not allowed as indentation; correct the syntax here/,
+    ],
+  ];
+  it.each(edits)("%s -> %s", (from, to, expected) => {
+    const shipped = readFileSync("rules/cache.yaml", "utf8");
+    expect(shipped).toContain(from);
+    const { value, faults } = compiled(shipped.replace(from, to));
+    expect(value).toBeUndefined();
+    const told = faults.find(({ message, remedy }) => expected.test(`${message}; ${remedy}`));
+    expect(told, JSON.stringify(faults)).toBeDefined();
+    expect(told?.line).toBeGreaterThan(0);
+    expect(told?.file).toMatch(/cache\.yaml$/);
   });
 
   it("of several values together", () => {
@@ -144,8 +201,8 @@ classes:
       "2: limits.memory: an isolate has 128 MB in all",
       "2: limits.object: too large to be held while it arrives",
       "4: classes.a.dimensions.0: there is no dimension country",
-      "5: classes.b.match.0: /x is already matched by a",
-      "5: classes.b.headers: a class cannot be keyed by all cookies",
+      "5: classes.b.headers.0: a class cannot be keyed by all cookies",
+      "5: classes.b.match.0: /x is already matched by /x of a",
     ]);
   });
 

@@ -5,15 +5,17 @@ const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: DAY }
 const SIZES: Readonly<Record<string, number>> = { KB: 1024, MB: 1_048_576 };
 
 /** `90s`, `5m`, `2h`, `7d`, in seconds. */
+const NO_DURATION = "not a duration; write it as 90s, 5m, 2h or 7d";
 const duration = z
-  .string()
-  .regex(/^\d{1,6}[smhd]$/, "not a duration; write it as 90s, 5m, 2h or 7d")
+  .string(NO_DURATION)
+  .regex(/^\d{1,6}[smhd]$/, NO_DURATION)
   .transform((text) => Number(text.slice(0, -1)) * (UNITS[text.slice(-1)] ?? 1))
   .refine((seconds) => seconds <= 365 * DAY, "longer than a year; write 365d or less");
 
+const NO_SIZE = "not a size; write it as 512KB or 32MB";
 const size = z
-  .string()
-  .regex(/^\d{1,6}(?:KB|MB)$/, "not a size; write it as 512KB or 32MB")
+  .string(NO_SIZE)
+  .regex(/^[1-9]\d{0,5}(?:KB|MB)$/, NO_SIZE)
   .transform((text) => Number(text.slice(0, -2)) * (SIZES[text.slice(-2)] ?? 1));
 
 const token = z
@@ -50,17 +52,63 @@ const dimension = z
     "has no values; list those that responses differ by",
   );
 
+const NEVER_STORED: readonly number[] = [206, 304, 412, 416];
+
 const cacheClass = z.strictObject({
   match: z.array(path).min(1, "matches nothing; list path patterns"),
-  cache: z.enum(["yes", "never"]).default("yes"),
-  query: z.union([z.literal("all"), z.array(z.string().min(1).max(64)).max(64)]).default([]),
-  headers: z.union([z.literal("all"), z.array(token).max(32)]).default([]),
+  cache: z
+    .enum(["yes", "never"], "neither yes nor never; write never for what is not to be kept")
+    .default("yes"),
+  query: z
+    .union(
+      [z.literal("all"), z.array(z.string().min(1).max(64)).max(64)],
+      "neither a list of parameters nor `all`; write [q, page] or all",
+    )
+    .default([]),
+  headers: z
+    .union(
+      [z.literal("all"), z.array(token).max(32)],
+      "neither a list of header names nor `all`; write [accept-language] or all",
+    )
+    .default([]),
   dimensions: z.array(name).max(8).default([]),
   statuses: z
-    .union([z.literal("all"), z.array(z.int().min(200).max(599)).min(1)])
+    .union(
+      [
+        z.literal("all"),
+        z
+          .array(
+            z
+              .int()
+              .min(200)
+              .max(599)
+              .refine(
+                (status) => !NEVER_STORED.includes(status),
+                "never kept, as it answers somebody's own question; remove it",
+              ),
+          )
+          .min(1),
+      ],
+      "neither a list of statuses nor `all`; write [200, 404]",
+    )
     .default([200, 203, 204, 300, 301, 308, 404, 410]),
   types: z
-    .union([z.literal("all"), z.array(z.string().regex(/^[a-z]+\/(?:\*|[a-z0-9.+-]+)$/)).min(1)])
+    .union(
+      [
+        z.literal("all"),
+        z
+          .array(
+            z
+              .string()
+              .regex(
+                /^[a-z]+\/(?:\*|[a-z0-9.+-]+)$/,
+                "not a media type; write it in lower case as image/* or text/html",
+              ),
+          )
+          .min(1),
+      ],
+      "neither a list of media types nor `all`; write [text/html, image/*] in lower case",
+    )
     .default("all"),
   "follow-client-directives": z.boolean().default(false),
   lifetime: z
@@ -87,7 +135,12 @@ export const cacheFile = z.strictObject({
       paths: z.array(z.string().regex(/^\/[^\s?#*]*\/$/, "not a folder; begin and end with /")).default([]),
       depth: z.int().min(1).max(5).default(3),
       count: z.int().min(1).max(256).default(64),
-      deadline: duration.default(2),
+      deadline: duration
+        .refine(
+          (seconds) => seconds >= 1 && seconds <= 60,
+          "no time to fetch anything, or too much; write 1s to 60s",
+        )
+        .default(2),
     })
     .prefault({}),
   dimensions: z.record(name, dimension).default({}),

@@ -76,7 +76,10 @@ export const routesSchema = z.strictObject({
   page: z.strictObject(limits),
   origin: z.strictObject({
     retry: z.strictObject({
-      percent: z.number().min(0).max(100, "more than every request; give 0 to 100"),
+      percent: z
+        .number("not a number of percent; write 0 to 100 without a unit")
+        .min(0)
+        .max(100, "more than every request; give 0 to 100"),
       reserve: z.int().min(0).max(10_000),
     }),
     eject: backoff,
