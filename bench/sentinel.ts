@@ -3,9 +3,6 @@
  * start-up. User CPU of this process is measured, not the clock, so that a busy
  * machine disturbs less. `node bench/sentinel.ts`
  */
-import { build } from "esbuild";
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
-import { gzipSync } from "node:zlib";
 import { compileSentinel, rawRequest, type SentinelPackage } from "../src/sentinel/compile/index.ts";
 import {
   createSentinel,
@@ -13,7 +10,10 @@ import {
   NO_OVERRIDES,
   type Sentinel,
 } from "../src/sentinel/index.ts";
-import { bodyRequest, formRequest, randomizer, shuffledTokens } from "../test/support/node/sentinel-rules.ts";
+import { randomizer } from "../test/support/node/sentinel-rules.ts";
+import { inWorkerd } from "./sentinel-workerd.ts";
+import { searchWorst, worstCase } from "./sentinel-worst.ts";
+import { print } from "./table.ts";
 
 const BROWSER = `Host: store.acme.com
 Connection: keep-alive
@@ -79,11 +79,6 @@ function cpu(sentinel: Sentinel, make: (index: number) => InspectionRequest, cou
   round();
   const rounds = Array.from({ length: 5 }, round).toSorted((a, b) => a - b);
   return rounds[2] ?? 0;
-}
-
-function print(...cells: readonly (string | number)[]): void {
-  const [first = "", ...rest] = cells.map((cell) => (typeof cell === "number" ? cell.toFixed(3) : cell));
-  process.stdout.write(`${first.padEnd(44)}${rest.map((cell) => cell.padStart(14)).join("")}\n`);
 }
 
 function threeRequests(pkg: SentinelPackage): void {
@@ -175,130 +170,17 @@ function ruleCounts(): void {
   }
 }
 
-const HOSTILE: Readonly<Record<string, (length: number) => string>> = {
-  "shuffled attack tokens": (length) => shuffledTokens(length, randomizer(3), ""),
-  "shuffled attack tokens, spaced": (length) => shuffledTokens(length, randomizer(5), " "),
-  "random bytes": (length) => {
-    const random = randomizer(9);
-    return Array.from({ length }, () => String.fromCharCode(random(256))).join("");
-  },
-  ...Object.fromEntries(
-    [
-      " ",
-      "(",
-      "'",
-      "/",
-      "a",
-      "../",
-      "<script ",
-      "<svg on",
-      "%2525",
-      "&#60;",
-      "\\u0041",
-      "${jndi:",
-      "select ",
-      "1 or 1=1 ",
-      "/*",
-      ";cat ",
-      "+ADw-",
-      "\xc0\xae",
-      "/etc?",
-      "{{",
-      "$IFS",
-      "0x41",
-      "QUJDREVGR0hJSktM ",
-    ].map((piece) => [
-      `${JSON.stringify(piece)} repeated`,
-      (length: number) => piece.repeat(Math.ceil(length / piece.length)).slice(0, length),
-    ]),
-  ),
-};
-
-/** The least of some runs: what the machine did besides is not the engine's. */
-function worstCase(pkg: SentinelPackage): void {
-  const sentinel = createSentinel(pkg);
-  const rows: { name: string; ms: number; perKib: number }[] = [];
-  for (const [name, make] of Object.entries(HOSTILE)) {
-    for (const length of [1_024, 8_192, 32_768, 131_072]) {
-      const shapes = {
-        form: formRequest(make(length)),
-        text: bodyRequest("text/plain", make(length)),
-        JSON: bodyRequest("application/json", JSON.stringify([make(length)])),
-      };
-      for (const [shape, request] of Object.entries(shapes)) {
-        const kib = (request.body.length + 60) / 1024;
-        const runs = Array.from({ length: length > 10_000 ? 5 : 15 }, () => {
-          const began = process.cpuUsage().user;
-          void sentinel.inspectRequest(request, NO_OVERRIDES, 0);
-          return (process.cpuUsage().user - began) / 1000;
-        });
-        const ms = Math.min(...runs);
-        rows.push({ name: `${name}, ${shape} of ${kib.toFixed(0)} KiB`, ms, perKib: ms / kib });
-      }
-    }
-  }
-  print("", "");
-  print(`worst of ${rows.length} hostile requests in all (aim 30)`, "ms", "ms/KiB");
-  for (const { name, ms, perKib } of rows.toSorted((a, b) => b.ms - a.ms).slice(0, 5))
-    print(name, ms, perKib);
-  print("worst a KiB (aim 0.5)", "ms", "ms/KiB");
-  for (const { name, ms, perKib } of rows.toSorted((a, b) => b.perKib - a.perKib).slice(0, 5))
-    print(name, ms, perKib);
-}
-
 function compiled(): SentinelPackage {
   const { value, faults } = compileSentinel("rules");
   if (value === undefined) throw new Error(JSON.stringify(faults));
   return value;
 }
 
-/** Hydration as it is in workerd: the time from a request with the package to the answer, first and later ones. */
-async function inWorkerd(pkg: SentinelPackage): Promise<void> {
-  const bundle = await build({
-    entryPoints: ["test/sentinel/parity-worker.ts"],
-    bundle: true,
-    minify: true,
-    format: "esm",
-    write: false,
-    target: "es2024",
-  });
-  const script = bundle.outputFiles[0]?.text ?? "";
-  const runtime = new Miniflare(
-    convertV4MiniflareOptions({ modules: true, script, compatibilityDate: "2026-11-01" }),
-  );
-  const ask = async (asked: SentinelPackage): Promise<number> => {
-    const began = performance.now();
-    const answer = await runtime.dispatchFetch("http://edge/", {
-      method: "POST",
-      body: JSON.stringify({ pkg: asked, requests: [] }),
-    });
-    await answer.text();
-    return performance.now() - began;
-  };
-  const empty = { ...pkg, rules: [], literals: [], expressions: [], lists: [], exclusions: [] };
-  await ask(empty);
-  const cold = await ask(pkg);
-  const median = async (asked: SentinelPackage): Promise<number> => {
-    const times: number[] = [];
-    for (let at = 0; at < 15; at++) times.push(await ask(asked));
-    return times.toSorted((a, b) => a - b)[7] ?? 0;
-  };
-  const warm = await median(pkg);
-  print("start-up in workerd, wall ms", "cold", "warm", "no rules");
-  print(
-    `module of ${Math.ceil(gzipSync(script).length / 1024)} KiB, package of ${Math.ceil(gzipSync(JSON.stringify(pkg)).length / 1024)} KiB (gzip)`,
-    cold,
-    warm,
-    await median(empty),
-  );
-  await runtime.dispose();
-}
-
 /** All tables. */
 export async function benchSentinel(): Promise<void> {
   const pkg = compiled();
   const text = JSON.stringify(pkg);
-  await inWorkerd(pkg);
+  await inWorkerd(pkg, { "10,000 rules": manyRules(10_000) });
   const began = process.cpuUsage().user;
   createSentinel(JSON.parse(text));
   print(
@@ -310,6 +192,7 @@ export async function benchSentinel(): Promise<void> {
   bodySizes(pkg);
   ruleCounts();
   worstCase(pkg);
+  searchWorst(pkg);
 }
 
 if (import.meta.main) await benchSentinel();
