@@ -142,6 +142,8 @@ function manyRules(count: number): SentinelPackage {
       engine: "native",
       limit: 0,
       weight: 2,
+      worst: 8,
+      burst: 80,
       span: 0,
     })),
     literals: words.map(([first]) => first),

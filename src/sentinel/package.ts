@@ -42,7 +42,7 @@ export interface Limits {
   readonly nesting: number;
   /** Parts of a multipart body. */
   readonly parts: number;
-  /** Units of matching work (1 to 2 ns each), beside an allowance for every byte of the request. */
+  /** Units of matching work (1 to 2 ns each) at the most; a request of few bytes has fewer. */
   readonly work: number;
 }
 
@@ -151,8 +151,11 @@ export interface PackageExpression {
   readonly flags: string;
   readonly engine: ExpressionEngine;
   readonly limit: number;
-  /** Work units a char of input. */
+  /** Work units a char of input that is not made for the expression. */
   readonly weight: number;
+  /** Work units a char of a text that is nothing but its worst, and for one place in it where a literal ends. */
+  readonly worst: number;
+  readonly burst: number;
   /** How many chars a match can take; 0: not known. Long texts are looked at around literals only. */
   readonly span: number;
 }
@@ -194,7 +197,7 @@ export const DEFAULT_SETTINGS: PackageSettings = {
     values: 4_000,
     nesting: 32,
     parts: 128,
-    work: 3_000_000,
+    work: 20_000_000,
   },
   beyond: "pass",
 };

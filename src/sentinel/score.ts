@@ -1,5 +1,6 @@
 import type { Finding } from "./engine/matching.ts";
 import type { RequestScope } from "./engine/scope.ts";
+import { tally } from "./engine/tally.ts";
 import type { Transaction } from "./engine/transaction.ts";
 import type { SentinelPackage } from "./package.ts";
 import type { BudgetReason, Override, RuleMatch, Verdict } from "./verdict.ts";
@@ -16,39 +17,24 @@ interface Scored {
 
 /** Adds up what was found. Blocks on a score at its threshold, on a rule that blocks by itself, and on an exceeded budget. */
 export function score({ pkg, findings, scope, budget, mode, tx }: Scored): Verdict {
-  const { thresholds } = pkg.settings;
-  const classes: Record<string, number> = {};
-  let total = 0;
-  let watched = 0;
-  let blocks = budget !== null;
-  const matches: RuleMatch[] = [];
-  for (const { rule, where, text } of findings.toSorted((a, b) => a.rule.index - b.rule.index)) {
-    const { source } = rule;
-    const uncounted = scope.uncounted(rule);
-    const counts = source.action !== "pass";
-    if (counts) watched += source.score;
-    if (counts && uncounted === null) {
-      total += source.score;
-      classes[source.class] = (classes[source.class] ?? 0) + source.score;
-      blocks ||= source.action === "block";
-    }
-    const { id, class: name, description, severity, tags } = source;
-    matches.push({
-      rule: id,
-      class: name,
-      description,
-      severity,
-      tags,
-      score: counts ? source.score : 0,
-      uncounted,
-      where,
-      excerpt: tx?.excerpts === false ? "" : excerpt(where, text),
+  const { total, classes, watched, blocks } = tally(findings, scope.uncounted, pkg.settings);
+  const matches: RuleMatch[] = findings
+    .toSorted((a, b) => a.rule.index - b.rule.index)
+    .map(({ rule, where, text }) => {
+      const { id, class: name, description, severity, tags, action, score: points } = rule.source;
+      return {
+        rule: id,
+        class: name,
+        description,
+        severity,
+        tags,
+        score: action === "pass" ? 0 : points,
+        uncounted: scope.uncounted(rule),
+        where,
+        excerpt: tx?.excerpts === false ? "" : excerpt(where, text),
+      };
     });
-  }
-  blocks ||=
-    total >= thresholds.total ||
-    Object.entries(classes).some(([name, sum]) => sum >= (thresholds.classes[name] ?? Infinity));
-  const outcome = blocks ? "block" : "pass";
+  const outcome = blocks || budget !== null ? "block" : "pass";
   const work = tx?.scanner.work ?? 0;
   return { outcome, score: total, classes, watched, matches, budget, mode, work };
 }

@@ -72,7 +72,13 @@ export function createSentinel(pkg: SentinelPackage): Sentinel {
       evaluate(compiled, compiled.request, tx, at.scope, findings);
     });
     const beyond = !request.bodyComplete && pkg.settings.beyond === "reject" ? "body" : null;
-    const verdict = score({ pkg, findings, ...at, budget: budget ?? spent ?? beyond, tx });
+    const verdict = score({
+      pkg,
+      findings,
+      ...at,
+      budget: budget ?? (tx.settled ? null : spent) ?? beyond,
+      tx,
+    });
     return compiled.response.sequenced.length > 0 ? { ...verdict, carried: tx.memory } : verdict;
   };
 

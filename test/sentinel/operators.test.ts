@@ -61,7 +61,18 @@ function operatorOf({ name, argument }: Case, negate: boolean): ReturnType<typeo
   return createOperator(
     operator,
     packageOf([], {
-      expressions: [{ source: String(argument), flags, engine: "native", limit: 0, weight: 1, span: 0 }],
+      expressions: [
+        {
+          source: String(argument),
+          flags,
+          engine: "native",
+          limit: 0,
+          weight: 1,
+          worst: 1,
+          burst: 1,
+          span: 0,
+        },
+      ],
       lists: [typeof argument === "object" ? argument : []],
     }),
   );
@@ -84,7 +95,16 @@ describe("operators", () => {
 
   test.each(["re2", "native", "short"] as const)("an expression on the %s engine", (engine) => {
     const expressions = [
-      { source: "(?:un|\\x75n)ion\\s{1,3}select", flags: "is", engine, limit: 20, weight: 1, span: 0 },
+      {
+        source: "(?:un|\\x75n)ion\\s{1,3}select",
+        flags: "is",
+        engine,
+        limit: 20,
+        weight: 1,
+        worst: 1,
+        burst: 1,
+        span: 0,
+      },
     ];
     const operator = createOperator(
       { name: "rx", negate: false, expression: 0 },

@@ -181,7 +181,9 @@ describe("conditions", () => {
       [{ id: "a", conditions: [{ ...evil(["args"]), targets: [{ variable: "args", pattern: 0 }] }] }],
       {
         lists: LISTS,
-        expressions: [{ source: "^x", flags: "is", engine: "native", limit: 0, weight: 1, span: 0 }],
+        expressions: [
+          { source: "^x", flags: "is", engine: "native", limit: 0, weight: 1, worst: 1, burst: 1, span: 0 },
+        ],
       },
     );
     expect(

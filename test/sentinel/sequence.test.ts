@@ -45,7 +45,7 @@ const tells = (id: string, entry: string, text: string, rest: Partial<PackageRul
 });
 
 function expression(source: string): PackageExpression {
-  return { source, flags: "s", engine: "native", limit: 0, weight: 1, span: 0 };
+  return { source, flags: "s", engine: "native", limit: 0, weight: 1, worst: 1, burst: 1, span: 0 };
 }
 
 function sequence(rules: readonly Rule[], parts: Partial<SentinelPackage> = {}): SentinelPackage {

@@ -75,18 +75,32 @@ function prove(pattern: AST.Pattern, source: string, flags: string): Proof {
   }
 }
 
-type Choice = Pick<PackageExpression, "engine" | "limit" | "weight">;
+type Choice = Pick<PackageExpression, "engine" | "limit" | "weight" | "worst" | "burst">;
+
+/** Work units, some two nanoseconds each, that one step takes. */
+const STEP = 2;
 
 function choose(proof: Proof, source: string, flags: string): Choice | Refusal {
   if (proof.complexity === "bounded" && proof.stepsPerChar <= FEW_STEPS) {
-    return { engine: "native", limit: 0, weight: typicalWeight(proof.stepsPerChar) };
+    const { stepsPerChar, attack } = proof;
+    const worst = stepsPerChar * STEP;
+    return {
+      engine: "native",
+      limit: 0,
+      weight: typicalWeight(stepsPerChar),
+      worst,
+      burst: worst * attack.length,
+    };
   }
-  if (proof.complexity === "linear") return { engine: "native", limit: 0, weight: 2 };
+  if (proof.complexity === "linear") return { engine: "native", limit: 0, weight: 2, worst: 20, burst: 200 };
   const refusal = re2Refusal(source, flags);
-  if (refusal === null) return { engine: "re2", limit: 0, weight: 30 };
+  if (refusal === null) return { engine: "re2", limit: 0, weight: 30, worst: 60, burst: 600 };
   if (proof.complexity === "polynomial") {
     const limit = Math.floor(STEPS ** (1 / proof.degree));
-    if (limit >= LEAST_LIMIT) return { engine: "short", limit, weight: Math.ceil(STEPS / limit / 4) };
+    if (limit >= LEAST_LIMIT) {
+      const worst = Math.ceil((STEPS * STEP) / limit);
+      return { engine: "short", limit, weight: Math.ceil(worst / 16), worst, burst: worst * 10 };
+    }
   }
   return {
     message: `the expression is ${describe(proof)}, and the linear engine cannot run it (${refusal})`,

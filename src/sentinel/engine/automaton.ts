@@ -5,6 +5,8 @@ export interface Scan {
   readonly signature: number;
   /** Indexes of the literals that occur, ignoring ASCII case, each once. */
   readonly hits: readonly number[];
+  /** How often each of them does. */
+  readonly counts: readonly number[];
   /** Of long texts: a literal and the index of its last char, in turn; null: not kept. */
   readonly places: readonly number[] | null;
 }
@@ -14,6 +16,11 @@ const LONG = 2_048;
 /** With more places than this a text is looked at as a whole. */
 const MAX_PLACES = 40_000;
 const NO_HITS: readonly number[] = [];
+
+interface Found {
+  readonly hits: number[];
+  readonly counts: number[];
+}
 
 /**
  * Aho and Corasick's automaton (1975) over lower-case literals as a full
@@ -29,6 +36,8 @@ export class Automaton {
   private readonly starts: Int32Array;
   private readonly outputs: Int32Array;
   private readonly seen: Int32Array;
+  /** Where in the hits a literal stands that was seen in this text. */
+  private readonly slots: Int32Array;
   private stamp = 0;
 
   /** Literals are byte strings, not empty. */
@@ -46,6 +55,7 @@ export class Automaton {
     this.starts[trie.states] = outputs.length;
     this.outputs = Int32Array.from(outputs);
     this.seen = new Int32Array(literals.length);
+    this.slots = new Int32Array(literals.length);
   }
 
   /** `text` is a byte string. */
@@ -53,7 +63,7 @@ export class Automaton {
     const { classes, next } = this;
     const { length } = text;
     const places: number[] | null = length >= LONG ? [] : null;
-    let hits: number[] | null = null;
+    let found: Found | null = null;
     let signature = 0;
     let state = 0;
     for (let at = 0; at < length; at++) {
@@ -62,12 +72,13 @@ export class Automaton {
       state = next[state + (classes[code] ?? 0)] ?? 0;
       if (state < 0) {
         state = ~state;
-        hits = this.collect(state, hits);
+        found = this.collect(state, found);
         if (places !== null) this.note(state, at, places);
       }
     }
     if ((signature & (SPACE | WIDE_SPACE)) === SPACE && text.includes("  ")) signature |= WIDE_SPACE;
-    return { signature, hits: hits ?? NO_HITS, places: (places?.length ?? 0) <= MAX_PLACES ? places : null };
+    const { hits = NO_HITS, counts = NO_HITS } = found ?? {};
+    return { signature, hits, counts, places: (places?.length ?? 0) <= MAX_PLACES ? places : null };
   }
 
   private note(offset: number, at: number, places: number[]): void {
@@ -77,19 +88,24 @@ export class Automaton {
     for (let hit = this.starts[state] ?? 0; hit < to; hit++) places.push(this.outputs[hit] ?? 0, at);
   }
 
-  private collect(offset: number, hits: number[] | null): number[] {
-    const { seen, outputs, starts } = this;
+  private collect(offset: number, before: Found | null): Found {
+    const { seen, slots, outputs, starts } = this;
     const state = offset / this.width;
     const to = starts[state + 1] ?? 0;
-    if (hits === null) this.stamp = (this.stamp + 1) | 0;
-    const list = hits ?? [];
+    if (before === null) this.stamp = (this.stamp + 1) | 0;
+    const found = before ?? { hits: [], counts: [] };
     for (let at = starts[state] ?? 0; at < to; at++) {
       const hit = outputs[at] ?? 0;
-      if (seen[hit] === this.stamp) continue;
+      if (seen[hit] === this.stamp) {
+        const slot = slots[hit] ?? 0;
+        found.counts[slot] = (found.counts[slot] ?? 0) + 1;
+        continue;
+      }
       seen[hit] = this.stamp;
-      list.push(hit);
+      slots[hit] = found.hits.push(hit) - 1;
+      found.counts.push(1);
     }
-    return list;
+    return found;
   }
 
   /** Gives every byte of the literals a class (case folded); 0 is every other byte. Returns how many there are. */

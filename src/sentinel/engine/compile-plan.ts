@@ -66,6 +66,7 @@ function compileCondition(
     ),
     groups: [],
     visit: 0,
+    places: 0,
   };
 }
 

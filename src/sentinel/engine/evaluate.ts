@@ -15,6 +15,7 @@ export function evaluate(
   new Evaluation(plan, new Matching(compiled, tx, scope), findings).run();
 }
 
+const NO_CONDITIONS: readonly Condition[] = [];
 let visits = 0;
 
 /** Rules that stand for themselves: value after value, and of the rules those whose literals occur in it. */
@@ -73,34 +74,50 @@ class Evaluation {
   }
 
   private look(value: Value, view: View, group: Group): void {
-    for (const condition of group.always) this.first(condition, value, view);
+    for (const condition of group.always) this.first(condition, value, view, 0);
     const { hits } = view.scan;
     if (hits.length === 0) return;
+    for (const condition of this.conditionsOf(view, group))
+      this.first(condition, value, view, condition.places);
+  }
+
+  /** The group's conditions of which a literal occurs, with how often theirs do. */
+  private conditionsOf({ scan }: View, group: Group): readonly Condition[] {
+    const found: Condition[] = [];
     const visit = ++visits;
-    for (const hit of hits) {
-      const conditions = this.plan.byLiteral[hit];
-      if (conditions === undefined) continue;
-      for (const condition of conditions) {
-        if (condition.visit === visit || condition.groups[group.id] !== true) continue;
-        condition.visit = visit;
-        this.first(condition, value, view);
+    for (let at = 0; at < scan.hits.length; at++) {
+      const count = scan.counts[at] ?? 0;
+      for (const condition of this.plan.byLiteral[scan.hits[at] ?? 0] ?? NO_CONDITIONS) {
+        if (condition.groups[group.id] !== true) continue;
+        if (condition.visit !== visit) {
+          condition.visit = visit;
+          condition.places = 0;
+          found.push(condition);
+        }
+        condition.places += count;
       }
     }
+    return found;
   }
 
   /** A rule's first condition on one view; where it holds, the others are looked for. */
-  private first(condition: Condition, value: Value, view: View): void {
+  private first(condition: Condition, value: Value, view: View, places: number): void {
     const { rule } = condition;
     const { matching } = this;
     if (this.matched[rule.index] === 1 || !matching.runs(rule)) return;
     if (this.findings.length >= ENOUGH) return;
-    if (!matching.holds(condition, view)) return;
+    if (!matching.holds(condition, view, places)) return;
     this.held++;
     if (matching.barred(condition, value)) return;
     matching.keep(condition, view.text);
     if (!matching.rest(rule)) return;
-    this.matched[rule.index] = 1;
-    this.findings.push(finding(rule, condition, value, view.text));
+    this.record(finding(rule, condition, value, view.text));
+  }
+
+  private record(found: Finding): void {
+    this.matched[found.rule.index] = 1;
+    this.findings.push(found);
+    if (this.matching.scope.blocks(this.findings)) this.matching.tx.settle();
   }
 
   private count(selector: Selector, conditions: readonly Condition[]): void {
@@ -113,8 +130,7 @@ class Evaluation {
       const [collection = "args.query"] = selector.collections;
       const name = selector.entry ?? "";
       if (matching.scope.excluded(rule, collection, name)) continue;
-      this.matched[rule.index] = 1;
-      this.findings.push({ rule, where: `#${label({ collection, name })}`, text: String(count) });
+      this.record({ rule, where: `#${label({ collection, name })}`, text: String(count) });
     }
   }
 }

@@ -22,6 +22,8 @@ export interface Scope {
   readonly running: Uint8Array;
   /** Whether an exclusion keeps this rule from this value. */
   readonly excluded: (rule: Rule, collection: Collection, name: string) => boolean;
+  /** Whether a request on which these were found blocks whatever else there is. */
+  readonly blocks: (findings: readonly Finding[]) => boolean;
   /** Values known to be of no interest to the rules that run. */
   readonly inert: InertValues;
 }
@@ -45,20 +47,22 @@ export class Matching {
     return this.scope.running[rule.index] === 1;
   }
 
-  /** Whether a condition holds on a view in which one of its literals occurs. */
-  holds(condition: Condition, view: View): boolean {
+  /** Whether a condition holds on a view; `places`: how often literals of its occur there. */
+  holds(condition: Condition, view: View, places = placesOf(condition, view)): boolean {
     const { operator, literals } = condition;
     if (operator.needs !== 0 && (view.scan.signature & operator.needs) === 0) return false;
-    if (operator.bound !== undefined) return this.asks(operator.bound(this.expand), view.text);
+    if (operator.bound !== undefined) return this.asks(operator.bound(this.expand), view.text, 0);
     if (operator.span > 0 && literals !== null && view.scan.places !== null) {
       const windows = windowsOf(view, literals, operator.span);
-      if (windows !== null && !windows.some((window) => this.asks(operator, window))) return false;
+      if (windows !== null && !windows.some((window) => this.asks(operator, window, 1))) return false;
     }
-    return this.asks(operator, view.text);
+    return this.asks(operator, view.text, places);
   }
 
-  private asks(operator: Matcher, text: string): boolean {
-    this.tx.spend(operator.weight * text.length + 50);
+  /** What asking may cost is spent before it is asked: a text made to be slow is not looked at. */
+  private asks(operator: Matcher, text: string, places: number): boolean {
+    const { weight, worst = 0, burst = 0 } = operator;
+    this.tx.spend(weight * text.length + Math.min(worst * text.length, burst * places) + 50);
     return operator.test(text);
   }
 
@@ -126,6 +130,12 @@ export class Matching {
     const selector = { collections: collectionsOf(reference), entry, pattern: null, count: false };
     return this.values(selector)[0]?.text ?? "";
   }
+}
+
+/** How often literals of a condition occur in a text. */
+function placesOf({ literals }: Condition, { scan }: View): number {
+  if (literals === null) return 0;
+  return scan.hits.reduce((sum, hit, at) => (literals.includes(hit) ? sum + (scan.counts[at] ?? 0) : sum), 0);
 }
 
 /** Whether a selector means this value. */

@@ -34,8 +34,9 @@ export interface Condition {
   readonly effects: readonly Effect[];
   /** By a group's id: whether the condition is of the group. */
   readonly groups: boolean[];
-  /** The visit at which it last ran, so that two literals of one view run it once. */
+  /** The visit at which it was last found, so that two literals of one view run it once, and how often they occur there. */
   visit: number;
+  places: number;
 }
 
 /** A package's effect, its targets resolved. */

@@ -5,6 +5,7 @@ import { type Compiled, type Rule, type Selector, selectorOf } from "./plan.ts";
 import { selects, type Scope } from "./matching.ts";
 import { InertValues } from "./inert.ts";
 import { pathPattern } from "./paths.ts";
+import { tally } from "./tally.ts";
 
 /** What runs for one request, and what of it counts. */
 export interface RequestScope extends Scope {
@@ -63,10 +64,12 @@ export class Scopes {
         now < expires &&
         (paths.length === 0 || (path !== null && paths.some((pattern) => pattern.test(path)))),
     );
+    const uncountedOf = (rule: Rule): Uncounted | null => uncounted[rule.index] ?? null;
     return {
       running,
       inert,
-      uncounted: (rule) => uncounted[rule.index] ?? null,
+      uncounted: uncountedOf,
+      blocks: (findings) => tally(findings, uncountedOf, this.pkg.settings).blocks,
       excluded: (rule, collection, name) =>
         active.some((exclusion) => exclusion.applies(rule) && covers(exclusion, collection, name)),
     };

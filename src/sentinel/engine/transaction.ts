@@ -15,8 +15,11 @@ export class Exceeded extends Error {
   }
 }
 
-/** Innocent prose takes up to 130 units a byte with the rules as shipped, most requests 40, attacks and nothing but attacks some hundreds. */
-const WORK_PER_BYTE = 140;
+/** Innocent requests take up to 110 units a byte with the rules as shipped, most of them 40. */
+const WORK_PER_BYTE = 250;
+const WORK_TO_BEGIN = 150_000;
+/** What a verdict that is sure may still cost: the record should name more than the first rule, at no great price. */
+const WORK_WHEN_SURE = 150_000;
 
 /** The values of one request (or answer) by collection, and what is left of its budgets. */
 export class Transaction {
@@ -30,7 +33,8 @@ export class Transaction {
   excerpts = true;
   private readonly wanted: ReadonlySet<Collection>;
   private readonly byCollection = new Map<Collection, Value[]>();
-  private readonly allowance: number;
+  private allowance: number;
+  private sure = false;
 
   /**
    * `bytes` are those of the whole request or part of an answer: matching may
@@ -47,7 +51,18 @@ export class Transaction {
     this.scanner = new Scanner(automaton);
     this.limits = limits;
     this.wanted = wanted;
-    this.allowance = limits.work + bytes * WORK_PER_BYTE;
+    this.allowance = Math.min(limits.work, WORK_TO_BEGIN + bytes * WORK_PER_BYTE);
+  }
+
+  /** The request blocks whatever else is found: little more is looked for, and running out of budget says nothing. */
+  settle(): void {
+    if (this.sure) return;
+    this.sure = true;
+    this.allowance = Math.min(this.allowance, this.scanner.work + WORK_WHEN_SURE);
+  }
+
+  get settled(): boolean {
+    return this.sure;
   }
 
   wants(collection: Collection): boolean {
@@ -84,10 +99,10 @@ export class Transaction {
     return this.byCollection.get(collection) ?? NO_VALUES;
   }
 
-  /** Counts matching work. Throws `Exceeded("work")`. */
+  /** Counts matching work before it is done. Throws `Exceeded("work")`. */
   spend(units: number): void {
+    if (this.scanner.work + units > this.allowance) throw new Exceeded("work");
     this.scanner.work += units;
-    if (this.scanner.work > this.allowance) throw new Exceeded("work");
   }
 }
 

@@ -14,10 +14,12 @@ export function expressionMatcher(expression: PackageExpression): Matcher {
   }
 }
 
-function native({ source, flags, weight }: PackageExpression): Matcher {
+function native({ source, flags, weight, worst, burst }: PackageExpression): Matcher {
   const compiled = new RegExp(source, flags);
   return {
     weight,
+    worst,
+    burst,
     test: (text) => compiled.test(text),
     excerpt: (text) => compiled.exec(text)?.[0] ?? "",
     groups: (text) => compiled.exec(text) ?? [],
@@ -29,7 +31,7 @@ function short(expression: PackageExpression): Matcher {
   const cut = (text: string): string =>
     text.length > expression.limit ? text.slice(0, expression.limit) : text;
   return {
-    weight: expression.weight,
+    ...inner,
     test: (text) => inner.test(cut(text)),
     excerpt: (text) => inner.excerpt(cut(text)),
     groups: (text) => inner.groups?.(cut(text)) ?? [],
@@ -37,11 +39,13 @@ function short(expression: PackageExpression): Matcher {
 }
 
 /** Compiled at the first use: most requests never need the slower engine. */
-function linear({ source, flags, weight }: PackageExpression): Matcher {
+function linear({ source, flags, weight, worst, burst }: PackageExpression): Matcher {
   let compiled: RE2JS | null = null;
   const get = (): RE2JS => (compiled ??= RE2JS.compile(source, re2Flags(flags)));
   return {
     weight,
+    worst,
+    burst,
     test: (text) => get().test(text),
     excerpt: (text) => {
       const matcher = get().matcher(text);

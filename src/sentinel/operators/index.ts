@@ -72,9 +72,9 @@ export const OPERATORS: ReadonlyMap<string, OperatorKind> = new Map<string, Oper
   ["bad-percent", plain(bit.PERCENT, badPercent)],
   ["bad-utf8", plain(bit.HIGH, badUtf8)],
   ["card-number", plain(bit.DIGIT, cardNumber)],
-  ["command", plain(0, () => detector(8, detectCommand))],
+  ["command", plain(0, () => detector(12, detectCommand))],
   ["sqli", plain(0, () => detector(20, detectSqli))],
-  ["xss", plain(0, () => detector(4, detectXss))],
+  ["xss", plain(0, () => detector(12, detectXss))],
   ["present", plain(0, () => ({ weight: 0, test: () => true, excerpt: (text) => text }))],
 ]);
 
