@@ -12,11 +12,14 @@ export const TARGETED_FIELDS = ["cdn-cache-control", "surrogate-control"] as con
 const DIRECTIVE = /\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*)))?\s*(?=,|$)/y;
 const SKIP_MALFORMED = /(?:"(?:[^"\\]|\\.)*"?|[^",])*/y;
 
+/** Names that keep a response from being used: what was meant by `private; max-age=60` is plain enough to stay on the safe side. */
+const FORBIDDING = /(?<![\w-])(no-store|private|no-cache|must-revalidate|proxy-revalidate)(?![\w-])/gi;
+
 /**
  * `Cache-Control` of a request or response (RFC 9111 section 5.2), several field
  * lines joined by commas. Names are caseless, commas in quoted strings do not
- * separate, and a member that is not of the grammar is skipped alone. Of a
- * repeated directive the first counts (section 4.2.1).
+ * separate, and a member that is not of the grammar is skipped alone, but for what
+ * it forbids. Of a repeated directive the first counts (section 4.2.1).
  */
 export function parseCacheControl(field: string | null): Directives {
   return read(field ?? "").directives;
@@ -45,7 +48,9 @@ function read(field: string): { readonly directives: Directives; readonly wellFo
       position = DIRECTIVE.lastIndex + 1;
     } else {
       SKIP_MALFORMED.lastIndex = position;
-      wellFormed &&= (SKIP_MALFORMED.exec(field)?.[0] ?? "").trim() === "";
+      const skipped = SKIP_MALFORMED.exec(field)?.[0] ?? "";
+      wellFormed &&= skipped.trim() === "";
+      for (const [, name = ""] of skipped.matchAll(FORBIDDING)) directives.set(name.toLowerCase(), true);
       position = SKIP_MALFORMED.lastIndex + 1;
     }
   }
@@ -92,7 +97,7 @@ export function isTargetedControl(field: string): boolean {
   }
 }
 
-/** RFC 9213 section 2.1: a structured dictionary; as a whole ignored where it is not one. */
+/** RFC 9213 section 2.1: a structured dictionary; as a whole ignored where it is not one, unless it forbids something. */
 function parseTargeted(field: string): Directives {
   const directives = new Map<string, string | true>();
   try {
@@ -103,7 +108,7 @@ function parseTargeted(field: string): Directives {
         directives.set(name, value);
     }
   } catch {
-    return new Map();
+    return new Map([...field.matchAll(FORBIDDING)].map(([, name = ""]) => [name.toLowerCase(), true]));
   }
   return directives;
 }

@@ -11,6 +11,8 @@ import { type Rig, START, answer, classWith, policyOf, rigOf } from "./rig.ts";
 
 const FRESH = { "cache-control": "max-age=600", etag: '"1"' };
 
+const IN_AN_HOUR = new Date(START + 3_600_000).toUTCString();
+
 /** What an origin may get wrong, and whether a second request is then answered from what is stored. */
 const FROM_ORIGIN: readonly (readonly [MalformedPart, Record<string, string>, "stored" | "asked again"])[] = [
   ["age", { ...FRESH, age: "old" }, "stored"],
@@ -20,6 +22,13 @@ const FROM_ORIGIN: readonly (readonly [MalformedPart, Record<string, string>, "s
   ["cache-control", { "cache-control": "max-age=-5", etag: '"1"' }, "asked again"],
   ["cache-control", { "cache-control": "max-age=0, max-age=600", etag: '"1"' }, "asked again"],
   ["cache-control", { "cache-control": 'max-age=600, "stray', etag: '"1"' }, "stored"],
+  ["cache-control", { "cache-control": "private; max-age=600", expires: IN_AN_HOUR }, "asked again"],
+  ["cache-control", { "cache-control": "max-age=600; no-store", expires: IN_AN_HOUR }, "asked again"],
+  ["cache-control", { "cache-control": "max-age=600 no-store, public" }, "asked again"],
+  ["cache-control", { "cache-control": 'max-age=600, ext="open, No-Store' }, "asked again"],
+  ["cache-control", { "cache-control": "max-age=600, x y" }, "stored"],
+  ["cdn-cache-control", { ...FRESH, "cdn-cache-control": "no-store;" }, "asked again"],
+  ["cdn-cache-control", { ...FRESH, "cdn-cache-control": "Private" }, "asked again"],
   ["cache-control", { "cache-control": "max-age 600", etag: '"1"' }, "asked again"],
   [
     "cdn-cache-control",

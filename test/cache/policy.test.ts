@@ -58,7 +58,7 @@ describe("Cache-Control", () => {
     ["No-Store", "no-store", true],
     [",,  ,no-store", "no-store", true],
     ['no-cache="a, b"', "no-cache", "a, b"],
-    ['x="unfinished, no-store', "no-store", undefined],
+    ['x="unfinished, no-store', "no-store", true],
   ];
   it.each(cases)("%s", (field, name, expected) => {
     const directives = parseCacheControl(field);
@@ -183,6 +183,26 @@ describe("what is stored, and for how long (RFC 9111 section 3 and 4.2)", () => 
   });
 
   it("runs every case", () => expect(cases).toHaveLength(28));
+});
+
+describe("jitter", () => {
+  it.each([
+    [0, 100],
+    [0.5, 95],
+    [1, 90],
+  ])("shortens a lifetime by up to its share, and never lengthens it: %d of it", (random, lifetime) => {
+    const exchange = {
+      requestHeaders: new Headers(),
+      authorized: false,
+      requestNoStore: false,
+      requestTime: START,
+      responseTime: START,
+      target: "/",
+      random,
+    };
+    const response = { status: 200, headers: new Headers({ "cache-control": "max-age=100" }) };
+    expect(headToStore(response, exchange, classWith({ jitter: 0.1 }))).toMatchObject({ lifetime });
+  });
 });
 
 describe("age (RFC 9111 section 4.2.3)", () => {
