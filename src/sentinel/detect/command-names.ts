@@ -21,13 +21,13 @@ const PROGRAMS =
   "pg_dump sqlite3 redis-cli mongo docker kubectl git svn pip pip3 npm apt apt-get yum dnf rpm dpkg gem cpan nohup pkill " +
   "killall nproc uptime tput stty tty htop umount fdisk blkid sendmail mutt cmd powershell pwsh certutil bitsadmin mshta " +
   "regsvr32 rundll32 cscript wscript dir del ren attrib icacls findstr arp rev cksum md5sum sha1sum sha256sum uniq strings " +
-  "setsid stdbuf unshare chroot nsenter lastlog logname groups hostid dnsdomainname mktemp readlink realpath ln";
+  "setsid stdbuf unshare chroot nsenter sc ss free killall top echo ip lastlog logname groups hostid dnsdomainname mktemp readlink realpath ln";
 
 const WORDS =
-  "cat echo find host sleep usleep time more less head tail sort cut kill ping type copy set file at mail service route mount " +
+  "cat find host sleep usleep time more less head tail sort cut kill ping type copy set file at mail service route mount " +
   "touch look man who w last history test date cal jobs source eval exec read export alias declare join paste split column " +
-  "expand fold fmt comm diff patch nice watch script screen expect view open start net reg move ip make node go hostname " +
-  "timeout tee shutdown reboot halt finger wall write unset trap";
+  "expand fold fmt comm diff patch nice watch script screen expect view open start net reg move make node go hostname " +
+  "timeout tee shutdown reboot halt finger wall write unset trap history .";
 
 const kinds = new Map<string, NameKind>();
 for (const name of WORDS.split(" ")) kinds.set(name, "word");
@@ -41,7 +41,7 @@ export function nameKind(name: string): NameKind | undefined {
 
 /** Programs that run the program behind them. */
 export const WRAPPERS: ReadonlySet<string> = new Set(
-  "sudo time nohup env exec command builtin eval xargs busybox nice setsid stdbuf timeout strace ltrace doas then do".split(
+  "sudo time nohup env exec command builtin eval xargs busybox nice setsid stdbuf timeout strace ltrace doas then do {".split(
     " ",
   ),
 );

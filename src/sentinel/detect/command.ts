@@ -4,12 +4,14 @@
  * and then is a program, at the place of a command and with arguments of one, is no prose; `rock'n'roll cd` is.
  */
 import { globbedFile, globbedName, nameKind, type NameKind, systemFile, WRAPPERS } from "./command-names.ts";
-import { type ShellCommand, type ShellWord, visitCommands } from "./shell-words.ts";
+import { type CommandVisitor, type ShellCommand, type ShellWord, visitCommands } from "./shell-words.ts";
 
 /** One of these is in every torn command. */
 const TORN =
   /\$[@*#?!_$0-9{(a-z]|[a-z](?:\x27{2}|"{2}|`{2})|(?:\x27{2}|"{2}|`{2})[a-z]|[a-z/][\x27"][a-z0-9/]{1,12}[\x27"]|[\x27"][a-z0-9/]{1,12}[\x27"][a-z/]|[\\^][a-z]|\/[a-z]{0,12}[?*[]|\{[a-z]{2,12},/i;
 /** Both are in a plain one behind a separator. */
+/** Or nothing but a value stands before the separator. */
+const LEADING = /^\s{0,4}["\x27]?[\w.:/-]{0,80}["\x27)]?\s{0,4}(?:[;|&]|\$\()[\s({|&]{0,6}[a-z.]/i;
 const SEPARATOR = /[;|&`<>({]/;
 const ARGUMENT = /[\s<>](?:--?[a-z]|\/[a-z]|\.{1,2}\/|~\/|https?:|ftp:|\d{1,3}\.\d)/i;
 
@@ -21,22 +23,65 @@ const ARGUMENT = /[\s<>](?:--?[a-z]|\/[a-z]|\.{1,2}\/|~\/|https?:|ftp:|\d{1,3}\.
  */
 export function detectCommand(value: string): string | null {
   if (value.length < 4) return null;
-  if (!TORN.test(value) && !(SEPARATOR.test(value) && ARGUMENT.test(value))) return null;
+  if (!TORN.test(value) && !LEADING.test(value) && !(SEPARATOR.test(value) && ARGUMENT.test(value)))
+    return null;
   const text = value.includes("+") && !value.includes(" ") ? value.replaceAll("+", " ") : value;
-  return visitCommands(text, judge);
+  return visitCommands(text, judge(text));
 }
 
 /** What a plain command must stand behind: in prose and manuals they stand in brackets, back quotes and lines of their own. */
 const SEPARATORS: ReadonlySet<string> = new Set([";", "|", "&", "&&", "$("]);
 
-function judge({ opener, words: all }: ShellCommand): string | null {
+/** Judges the commands of one text in turn. */
+function judge(text: string): CommandVisitor {
+  let place: Place = "first";
+  return (command) => {
+    const sign =
+      signOf(command) ?? (isWholeLine(command, placeOf(place, command), text) ? "whole-line" : null);
+    place = nextPlace(place, command);
+    return sign;
+  };
+}
+
+/** Where a command stands: first of the text, behind nothing but a number or a host, or anywhere else. */
+type Place = "first" | "behind-value" | "behind-separator" | "within";
+
+function placeOf(place: Place, { opener }: ShellCommand): Place {
+  return place === "first" && opener !== "^" ? "behind-separator" : place;
+}
+
+function nextPlace(place: Place, { opener, words }: ShellCommand): Place {
+  const value = place === "first" && opener === "^" && words.length === 1 && VALUE.test(words[0]?.text ?? "");
+  return value ? "behind-value" : "within";
+}
+
+const VALUE = /^(?:\d[\d.:]{0,40}|[\w-]{1,60}(?:\.[\w-]{1,60}){1,6}(?:\/.{0,60})?)$/;
+
+/**
+ * Whether a command is all there is behind a separator that nothing stands before. Nobody begins a search with `;`
+ * and a program's name; lists do (`en;nl;de`, `| date | sort |`), so names of two letters and tables say nothing.
+ */
+function isWholeLine({ opener, words: all }: ShellCommand, place: Place, text: string): boolean {
+  if (place === "first" || place === "within" || !SEPARATORS.has(opener)) return false;
+  const words = upToComment(all);
+  const at = commandAt(words);
+  const name = words[at]?.text ?? "";
+  const kind = nameKind(name);
+  if (kind === undefined || (opener === "|" && text.split("|", 4).length > 3)) return false;
+  const rest = words.length - at - 1;
+  if (place === "behind-value") return kind !== "word" && opener !== "|" && name.length > 2 && rest < 6;
+  if (kind === "word") return opener !== "&" && rest < 4;
+  return rest < 6 && (name.length > 2 || rest > 0 || at > 0 || text.split(";", 3).length < 3);
+}
+
+function signOf({ opener, words: all }: ShellCommand): string | null {
   if (all.some(isTornFile)) return "torn-file";
   const words = upToComment(all);
   const at = commandAt(words);
   const word = words[at];
   if (word === undefined) return null;
   const rest = words.slice(at + 1);
-  const hidden = word.torn || opener === "{";
+  const hidden = (word.torn || opener === "{") && /[a-z]/.test(word.text);
   const name = programOf(word);
   const kind = name === undefined ? undefined : nameKind(name);
   if (name === undefined || kind === undefined) return null;
@@ -86,7 +131,7 @@ function isTornFile({ text, torn, glob }: ShellWord): boolean {
 function isCommandLine(kind: NameKind, opener: string, rest: readonly ShellWord[]): boolean {
   const separated = opener !== "^" && opener !== "\n";
   if (rest.some(isSystemArgument) || rest.some(isPlainArgument)) return true;
-  if (opener === "{") return false;
+  if (opener === "{") return kind === "sure";
   if (rest.length === 0) return kind !== "word" || separated;
   return kind !== "word" && separated && rest.length < 3;
 }

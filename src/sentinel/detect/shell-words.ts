@@ -46,7 +46,7 @@ const VARIABLE =
   /\$(?:[@*#?!_$0-9-](?![({])|\{[@*#!]?[0-9a-z_]{0,40}(?:\[[0-9@*]{1,3}\])?\}|([a-z_][a-z0-9_]{0,40}))/iy;
 const ASSIGNMENT = /^([a-z_][a-z0-9_]{0,20})=(.*)$/s;
 /** `{cat,/etc/passwd}` is `cat /etc/passwd`. */
-const BRACES = /\{[^\s{}:'"]{1,40},[^\s{}]{0,80}\}/y;
+const BRACES = /\{,?[^\s{}:,'"]{1,40},[^\s{}]{0,80}\}/y;
 
 class ShellReader {
   private readonly text: string;
@@ -241,9 +241,11 @@ class ShellReader {
 
   private endCommand(next: string): void {
     this.endWord();
-    if (this.words.length > 0) this.found ??= this.visit({ opener: this.opener, words: this.words });
+    const nothing = this.words.length === 0;
+    if (!nothing) this.found ??= this.visit({ opener: this.opener, words: this.words });
     this.words = [];
     this.redirected = false;
-    this.opener = next;
+    // `;(id)`: brackets right behind a separator change nothing of where the command stands.
+    if (!nothing || next !== "(" || this.opener === "^") this.opener = next;
   }
 }

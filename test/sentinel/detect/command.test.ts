@@ -32,6 +32,7 @@ describe("a text as a shell reads it", () => {
     ["a=c;b=at;$a$b x", ["^ a=c", "; b=at", "; cat! x"]],
     ["{cat,/etc/passwd}", ["{ cat /etc/passwd"]],
     ["{a: 1, b}", ["^ {a: 1, b}"]],
+    ["x;(id)", ["^ x", "; id"]],
     ["cat</x>y", ["^ cat >/x >y"]],
   ];
   test.each(cases)("%s", (text, commands) => expect(read(text)).toEqual(commands));
@@ -85,6 +86,14 @@ test("finds torn commands behind every separator", () => {
 });
 
 const ATTACKS: readonly string[] = [
+  "; systemctl stop nginx",
+  "127.0.0.1;killall nginx",
+  "| sc query",
+  "; { id; }",
+  ";(id)",
+  "; exec id",
+  "; date",
+  "{,ifconfig,eth0}",
   "/???/c?t /e?c/p?sswd",
   "x;/b[i]n/ca* x",
   "/e*c/pa*d",
@@ -98,6 +107,15 @@ const ATTACKS: readonly string[] = [
   "x;socat /tmp/a -",
 ];
 const INNOCENT: readonly string[] = [
+  ";id;en",
+  "en;nl;de;fr",
+  "& Co.",
+  "| date | sort | name |",
+  "; thanks",
+  "12.5; cut",
+  "1 | echo dot",
+  "www.shop.example; find us",
+  "AT&T",
   "rock'n'roll cd",
   "Rock'n'Roll; Bar",
   "mind your p's and q's; i'd like 5",
