@@ -8,7 +8,7 @@ import { type CommandVisitor, type ShellCommand, type ShellWord, visitCommands }
 
 /** One of these is in every torn command. */
 const TORN =
-  /\$[@*#?!_$0-9{(a-z]|[a-z](?:\x27{2}|"{2}|`{2})|(?:\x27{2}|"{2}|`{2})[a-z]|[a-z/][\x27"][a-z0-9/]{1,12}[\x27"]|[\x27"][a-z0-9/]{1,12}[\x27"][a-z/]|[\\^][a-z]|\/[a-z]{0,12}[?*[]|\{[a-z]{2,12},/i;
+  /\$[@*#?!_$0-9{(a-z]|[a-z](?:\x27{2}|"{2}|`{2})|(?:\x27{2}|"{2}|`{2})[a-z]|[a-z/][\x27"][a-z0-9/]{1,12}[\x27"]|[\x27"][a-z0-9/]{1,12}[\x27"][a-z/]|[\\^][a-z]|\/[a-z]{0,12}[?*[]|\{(?:,[a-z]|[a-z]{2,12},)/i;
 /** Both are in a plain one behind a separator. */
 /** Or nothing but a value stands before the separator. */
 const LEADING = /^\s{0,4}["\x27]?[\w.:/-]{0,80}["\x27)]?\s{0,4}(?:[;|&]|\$\()[\s({|&]{0,6}[a-z.]/i;
