@@ -5,12 +5,27 @@ import type { FieldReader } from "./fields.ts";
 export function cookieValue(headers: FieldReader, name: string): string | null {
   const header = headers.get("cookie");
   if (header === null || !header.includes(name)) return null;
-  // workerd joins several Cookie header lines with ", ".
-  for (const pair of header.split(/[;,]\s*/)) {
+  for (let start = 0; start < header.length;) {
+    const end = pairEnd(header, start);
+    const pair = header.slice(start, end);
     const equals = pair.indexOf("=");
     if (equals > 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim();
+    start = end + 1;
   }
   return null;
+}
+
+const SEMICOLON = 0x3b;
+const COMMA = 0x2c;
+
+/** Where the pair ends that starts here; workerd joins several Cookie header lines with ", ". */
+function pairEnd(header: string, start: number): number {
+  let end = start;
+  for (; end < header.length; end++) {
+    const code = header.charCodeAt(end);
+    if (code === SEMICOLON || code === COMMA) break;
+  }
+  return end;
 }
 
 /** Whether the client would rather have JSON than HTML: an explicit JSON type with a higher quality than HTML (RFC 9110 section 12.5.1). */

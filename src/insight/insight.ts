@@ -47,7 +47,7 @@ export interface Insight {
 }
 
 const FLUSH_MS = 1500;
-const FLUSH_EVENTS = 500;
+const FLUSH_EVENTS = 5000;
 /** A flush that was promised by a request that was cut off is promised anew after this. */
 const FLUSH_LOST_MS = 5000;
 const WATCH_MS = 60_000;

@@ -1,5 +1,5 @@
 import { formPairs } from "./bodies/urlencoded.ts";
-import { pathPattern } from "./engine/paths.ts";
+import { pathPattern, plainPath } from "./engine/paths.ts";
 import type { PackageRate, RateKeyPart } from "./package.ts";
 import { normalizePath } from "./transformations/path.ts";
 import { percentDecode } from "./transformations/percent.ts";
@@ -30,7 +30,7 @@ export function rateMatcher(
     );
     if (candidates.length === 0) return [];
     // Unlike trust, a limit follows the path however it is written.
-    const path = normalizePath(percentDecode(request.target.split("?", 1)[0] ?? "")).toLowerCase();
+    const path = followedPath(request.target).toLowerCase();
     return candidates
       .filter(({ paths }) => paths.some((pattern) => pattern.test(path)))
       .map(({ rate }) => ({
@@ -40,6 +40,10 @@ export function rateMatcher(
         action: rate.action,
       }));
   };
+}
+
+function followedPath(target: string): string {
+  return plainPath(target) ?? normalizePath(percentDecode(target.split("?", 1)[0] ?? ""));
 }
 
 function keyOf({ id, key }: PackageRate, request: Head): string {

@@ -123,7 +123,7 @@ describe("recording", () => {
 
   it("reports at once when there is much to report", () => {
     const edge = isolate();
-    for (let count = 0; count < 1000; count++) edge.record(event);
+    for (let count = 0; count < 10_000; count++) edge.record(event);
     // Two full reports, and before each the promise of one.
     expect(edge.work).toHaveLength(4);
   });
