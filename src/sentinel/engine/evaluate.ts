@@ -1,6 +1,6 @@
 import { label } from "./memory.ts";
 import { ENOUGH, type Finding, finding, Matching, type Scope } from "./matching.ts";
-import type { CollectionPlan, Compiled, Condition, Group, Plan, Selector } from "./plan.ts";
+import type { CollectionPlan, Compiled, Condition, Group, Plan, Rule, Selector } from "./plan.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Value, View } from "./view.ts";
 
@@ -23,7 +23,6 @@ class Evaluation {
   private readonly plan: Plan;
   private readonly matching: Matching;
   private readonly findings: Finding[];
-  private readonly matched: Uint8Array;
   /** How often a first condition held. */
   private held = 0;
 
@@ -31,7 +30,6 @@ class Evaluation {
     this.plan = plan;
     this.matching = matching;
     this.findings = findings;
-    this.matched = new Uint8Array(matching.compiled.rules.length);
   }
 
   run(): void {
@@ -104,7 +102,7 @@ class Evaluation {
   private first(condition: Condition, value: Value, view: View, places: number): void {
     const { rule } = condition;
     const { matching } = this;
-    if (this.matched[rule.index] === 1 || !matching.runs(rule)) return;
+    if (!matching.runs(rule) || this.matched(rule)) return;
     if (this.findings.length >= ENOUGH) return;
     if (!matching.holds(condition, view, places)) return;
     this.held++;
@@ -114,8 +112,12 @@ class Evaluation {
     this.record(finding(rule, condition, value, view.text));
   }
 
+  /** Each rule once; few have matched, mostly none. */
+  private matched(rule: Rule): boolean {
+    return this.findings.length > 0 && this.findings.some((found) => found.rule === rule);
+  }
+
   private record(found: Finding): void {
-    this.matched[found.rule.index] = 1;
     this.findings.push(found);
     if (this.matching.scope.blocks(this.findings)) this.matching.tx.settle();
   }
@@ -124,7 +126,7 @@ class Evaluation {
     const { matching } = this;
     for (const condition of conditions) {
       const { rule } = condition;
-      if (this.matched[rule.index] === 1 || !matching.runs(rule)) continue;
+      if (!matching.runs(rule) || this.matched(rule)) continue;
       const count = matching.countOf(selector, condition.except);
       if (!matching.holdsNumber(condition, count) || !matching.rest(rule)) continue;
       const [collection = "args.query"] = selector.collections;

@@ -95,7 +95,11 @@ export class Matching {
   }
 
   values(selector: Selector): readonly Value[] {
-    const values = selector.collections.flatMap((collection) => this.tx.of(collection));
+    const [only] = selector.collections;
+    const values =
+      selector.collections.length === 1 && only !== undefined
+        ? this.tx.of(only)
+        : selector.collections.flatMap((collection) => this.tx.of(collection));
     return selector.entry === null && selector.pattern === null
       ? values
       : values.filter((value) => selects(selector, value));
@@ -112,7 +116,11 @@ export class Matching {
   }
 
   countOf(selector: Selector, except: readonly Selector[]): number {
-    return this.values(selector).filter((value) => !except.some((other) => selects(other, value))).length;
+    let count = 0;
+    for (const collection of selector.collections)
+      for (const value of this.tx.of(collection))
+        if (selects(selector, value) && !except.some((other) => selects(other, value))) count++;
+    return count;
   }
 
   holdsNumber({ operator }: Condition, count: number): boolean {
