@@ -15,8 +15,8 @@ const HOP_BY_HOP = new Set([
   "upgrade",
 ]);
 
-/** Meant for this cache alone: it says too much to clients (purge tags, surrogate control). */
-const EDGE_ONLY = new Set(["cache-tag", "surrogate-key", "surrogate-control"]);
+/** Meant for this cache alone: it says too much to clients (purge tags, surrogate control), and lists of 64 KB are more than many can read. */
+const EDGE_ONLY = new Set(["cache-groups", "cache-tag", "surrogate-key", "surrogate-control"]);
 
 /** Section 3.2: a 304 describes the stored body, so what frames that body stays. */
 const KEPT_AT_304 = new Set(["content-length", "content-encoding", "content-range", "transfer-encoding"]);

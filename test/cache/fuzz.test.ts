@@ -6,7 +6,9 @@ import { notModified, rangeOf } from "../../src/cache/conditions.ts";
 import { parseHttpDate } from "../../src/cache/dates.ts";
 import { parseCacheControl, responseDirectives } from "../../src/cache/directives.ts";
 import { initialAge } from "../../src/cache/freshness.ts";
+import { listMembers } from "../../src/cache/fields.ts";
 import { keptQuery, keyOf } from "../../src/cache/key.ts";
+import { malformedFields } from "../../src/cache/malformed.ts";
 import { headToStore } from "../../src/cache/store-head.ts";
 import { responseTags } from "../../src/cache/tags.ts";
 import { variantOf, varyNames } from "../../src/cache/vary.ts";
@@ -62,24 +64,25 @@ const NAMES = [
 const headers = fc.dictionary(fc.constantFrom(...NAMES), value).map((fields) => new Headers(fields));
 const RUNS = { numRuns: 1000 };
 
+const EXCHANGE = {
+  requestHeaders: new Headers(),
+  authorized: false,
+  requestNoStore: false,
+  requestTime: START,
+  responseTime: START,
+  target: "/",
+  random: 0.5,
+};
+
 const ignore = (): void => undefined;
 
 describe("anything at all", () => {
   it("in a response is stored with sane numbers, or not", () => {
-    const exchange = {
-      requestHeaders: new Headers(),
-      authorized: false,
-      requestNoStore: false,
-      requestTime: START,
-      responseTime: START,
-      target: "/",
-      random: 0.5,
-    };
     fc.assert(
       fc.property(headers, fc.integer({ min: 200, max: 599 }), (fields, status) => {
         const head = headToStore(
           { status, headers: fields },
-          exchange,
+          EXCHANGE,
           classWith({ lifetime: { fallback: 5, max: null, heuristic: true, negative: 1 } }),
         );
         if (typeof head === "string") return;
@@ -105,11 +108,52 @@ describe("anything at all", () => {
           "cache-tag": text,
           accept: text,
         });
+        for (const name of ["cache-control", "vary", "etag", "cache-groups", "expires"])
+          fields.set(name, text);
+        for (const part of malformedFields(fields, START)) expect(part).toBeTypeOf("string");
+        for (const member of listMembers(text, "plain")) expect(member).toBe(member.trim());
         responseDirectives(fields);
         responseTags(fields);
         variantOf(["accept", "age"], fields);
         expect(initialAge(fields, START, START)).toBeGreaterThanOrEqual(0);
       }),
+      RUNS,
+    );
+  });
+
+  it("around a prohibition does not make a response storable", () => {
+    const junk = fc.constantFrom(
+      "max-age=600",
+      "public",
+      ";",
+      ",",
+      " ",
+      "\t",
+      "/",
+      ":",
+      "x y",
+      "=,",
+      "é",
+      "@",
+      ", ",
+    );
+    const separator = fc.constantFrom(";", ",", " ", ", ", " ; ", "@");
+    fc.assert(
+      fc.property(
+        fc.constantFrom("no-store", "private", "NO-STORE", "Private"),
+        fc.array(junk, { maxLength: 5 }),
+        fc.array(junk, { maxLength: 5 }),
+        separator,
+        separator,
+        (forbidding, before, after, left, right) => {
+          const control = `${before.join("")}${left}${forbidding}${right}${after.join("")}`;
+          for (const name of ["cache-control", "cdn-cache-control"]) {
+            const said = new Headers({ "cache-control": "max-age=600", [name]: control });
+            const head = headToStore({ status: 200, headers: said }, EXCHANGE, classWith());
+            expect(head, control).toBeTypeOf("string");
+          }
+        },
+      ),
       RUNS,
     );
   });

@@ -33,10 +33,11 @@ describe("hits and misses", () => {
         "cache-control": "max-age=60",
         "cache-tag": "a",
         "surrogate-key": "b",
+        "cache-groups": '"c"',
         "surrogate-control": "max-age=60",
       });
     for (const served of [await rig.get("/a"), (await rig.settle(), await rig.get("/a"))]) {
-      for (const name of ["cache-tag", "surrogate-key", "surrogate-control"])
+      for (const name of ["cache-tag", "surrogate-key", "cache-groups", "surrogate-control"])
         expect(served.response.headers.get(name)).toBeNull();
       await served.response.body?.cancel();
     }
