@@ -125,6 +125,15 @@ describe("the Cache API", () => {
     await store.delete("k");
   });
 
+  it("that does not answer is a miss", async () => {
+    const silent = {
+      match: async () => new Promise(() => undefined),
+      put: async () => new Promise(() => undefined),
+      delete: async () => new Promise(() => undefined),
+    } as unknown as Cache;
+    expect(await new CacheApiStore(silent, "store.acme.com", 20).get("a")).toBeUndefined();
+  });
+
   it("that gives back rubbish is a miss", async () => {
     const rubbish = {
       match: async () => new Response("\u00ff\u00ff\u00ff\u00ffnot framed"),
