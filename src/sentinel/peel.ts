@@ -10,6 +10,8 @@ const ROUNDS = 3;
 const MAX_FORMS = 6;
 /** Shorter runs of base64 are words and identifiers, and hide no attack. */
 const SHORTEST_RUN = 12;
+/** A whole value may be shorter. */
+const SHORTEST_WHOLE = 8;
 /** Runs of one text that are tried, and places in one run where base64 may begin. */
 const TRIED_RUNS = 8;
 const TRIED_STARTS = 4;
@@ -25,7 +27,7 @@ const NO_FORMS: readonly string[] = [];
  */
 export function peel(text: string, signature: number): readonly string[] {
   const coded = (signature & PEELABLE) !== 0;
-  if (!coded && text.length < SHORTEST_RUN) return NO_FORMS;
+  if (!coded && text.length < SHORTEST_WHOLE) return NO_FORMS;
   const forms: string[] = [];
   if (coded) decodeRounds(text, signature, forms);
   for (const form of [text, ...forms]) {
@@ -67,8 +69,18 @@ function base64Text(text: string): string | null {
   const found = longRuns(text, SHORTEST_RUN, TRIED_RUNS)
     .map(decodeRun)
     .filter((inner) => inner !== null);
-  return found.length === 0 ? null : found.join("\n");
+  return found.length === 0 ? wholeText(text) : found.join("\n");
 }
+
+/** Base64 and nothing else: short, or with the spaces that a form makes of `+`. Words of one letter case are none. */
+function wholeText(text: string): string | null {
+  const short = text.length < SHORTEST_RUN + 2;
+  if (text.length < SHORTEST_WHOLE || !(short ? SHORT_WHOLE : SPACED_WHOLE).test(text)) return null;
+  return decodeText(text.replace(/=+$/, "").replaceAll(" ", "+"));
+}
+
+const SHORT_WHOLE = /^(?=[^A-Z]{0,12}[A-Z])(?=[^a-z0-9]{0,12}[a-z0-9])[A-Za-z0-9+/_ -]{7,11}={0,2}$/;
+const SPACED_WHOLE = /^[A-Za-z0-9+/]{1,200}(?: [A-Za-z0-9+/]{1,200}){1,99}={0,2}$/;
 
 /** What a run holds, from its beginning or from behind one of its first separators: `/files/PHN2Zz4...` is one run. */
 function decodeRun(run: string): string | null {

@@ -20,6 +20,9 @@ const HIDDEN: readonly (readonly [how: string, text: string])[] = [
   ["base64url in a text", `token=${btoa("??? <script>alert(1)</script>").replaceAll("/", "_")};`],
   ["base64 in a path", `/files/new/${btoa("<script>alert(1)</script>")}`],
   ["base64 behind a prefix", `tok_v1_${btoa("<script>alert(1)</script>")}`],
+  ["base64 whose plus signs a form made spaces", btoa("??>??>~~ <script>alert(1)").replaceAll("+", " ")],
+  ["zero-width spaces", "<scr\xe2\x80\x8bipt>"],
+  ["direction marks", "\xe2\x80\xae<script\xe2\x80\xac>"],
   ["base64 of percent", btoa("%3Cscript%3Ealert(1)")],
   ["base64 of base64", btoa(btoa("<script>alert(1)</script>"))],
   ["percent of base64", encodeURIComponent(`${btoa("<script>alert(1)</script>")}==`)],
@@ -30,7 +33,7 @@ describe("peeling", () => {
     expect(peeled(text).some((form) => form.includes("<script>"))).toBe(true);
   });
 
-  test("all ways were tried", () => expect(HIDDEN).toHaveLength(17));
+  test("all ways were tried", () => expect(HIDDEN).toHaveLength(20));
 
   test.each([
     "blue shoes 42",
@@ -40,6 +43,17 @@ describe("peeling", () => {
     "Zürich",
     "configuration-of-international-settings",
   ])("%s has one form", (text) => expect(peeled(text)).toEqual([]));
+
+  test.each([
+    ["O2lkO2xz", ";id;ls"],
+    ["YWxlcnQoMSk=", "alert(1)"],
+    ["DQpRVUlUDQo", "\r\nQUIT\r\n"],
+  ])("a whole value may be short: %s", (text, inner) => expect(peeled(text)).toContain(inner));
+
+  test.each(["Checkout1", "SKU12345", "nice lamp for the desk", "BLACKFRIDAY", "Rock and Roll"])(
+    "%s is no base64",
+    (text) => expect(peeled(text)).toEqual([]),
+  );
 
   test("is bounded in forms and length, whatever the text", () => {
     const piece = fc.constantFrom(
