@@ -83,7 +83,14 @@ const CASES: readonly (readonly [
   ["text with a control byte", "", `${"x".repeat(40)}\x01`, [`=${"x".repeat(40)}\x01`]],
   ["bytes", "application/octet-stream", "\0\x01", ["files.content=\0\x01"]],
   ["UTF-16", "application/json; charset=utf-16le", '{\0"\0a\0"\0:\x001\0}\0', ["a=1"], ["charset"]],
-  ["a charset nobody sends", "text/plain; charset=ibm037", "x", ["=x"], ["charset"]],
+  ["a charset of a partner", "text/plain; charset=shift_jis", "x", ["=x"], ["charset"]],
+  ["a charset that hides", "text/plain; charset=ibm037", "x", ["=x"], ["hidden-charset"]],
+  [
+    "an upload without a name",
+    MULTIPART,
+    `${part(`${FIELD}; filename=""`, "x")}--b--`,
+    ["files.fields=a", "files:a=", "files.types:a=", "files.content:a=x", "a=x"],
+  ],
   ["a field", MULTIPART, `${part(FIELD, "x")}--b--`, ["a=x"]],
   ["a field with bare line feeds", MULTIPART, `--b\n${FIELD}\n\nx\n--b--`, ["a=x"]],
   ["a quoted boundary", 'multipart/form-data; boundary="b"', `${part(FIELD, "x")}--b--`, ["a=x"]],
@@ -234,7 +241,7 @@ describe("bodies", () => {
     expect(parsed.budget).toBeNull();
   });
 
-  test("all ran", () => expect(CASES).toHaveLength(48));
+  test("all ran", () => expect(CASES).toHaveLength(50));
 
   test("a prefix is marked and not called malformed", () => {
     expect(parse("application/json", '{"a":"b', false)).toMatchObject({

@@ -126,13 +126,16 @@ function mislabelled(kind: BodyKind, text: string): BodyKind | null {
   return actual === kind ? null : actual;
 }
 
+/** Charsets in which markup and quotes are other bytes than in ASCII; nobody sends them but to hide. */
+const HIDING = /^(?:ibm|cp0|cp1\d{3}|ebcdic|utf-?7|utf-?32|ucs|x-)/;
+
 /** Text as one char a byte; UTF-16 becomes UTF-8 first, since origins that honour the charset do that. */
 function decodeCharset(bytes: Uint8Array, type: string, tx: Transaction): string {
   if (bytes.length === 0 && type === "") return "";
   const charset = /charset\s{0,4}=\s{0,4}["']?([\w.:-]{1,40})/i.exec(type)?.[1]?.toLowerCase();
   if (charset === undefined || /^(?:utf-?8|us-ascii|ascii|iso-8859-1|latin1|windows-1252)$/.test(charset))
     return latin1(bytes);
-  tx.fault("charset");
+  tx.fault(HIDING.test(charset) ? "hidden-charset" : "charset");
   if (!/^utf-?16/.test(charset)) return latin1(bytes);
   const text = new TextDecoder(charset.includes("be") ? "utf-16be" : "utf-16le").decode(bytes);
   return latin1(new TextEncoder().encode(text));

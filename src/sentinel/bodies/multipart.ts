@@ -116,6 +116,8 @@ function addNamed(
   for (const file of files) tx.add("files", name, file);
   tx.add("files.types", name, type);
   tx.add("files.content", name, content.slice(0, FILE_PREFIX));
+  // An upload without a name is none to some parsers, and a field.
+  if (content !== "" && files.every((file) => file === "")) addArg(tx, "args.body", name, content, 0);
 }
 
 function partHeaders(head: string): { readonly name: string; readonly value: string }[] {

@@ -1,6 +1,8 @@
 /** The ASCII char that servers make of full-width and other look-alikes (best-fit mappings); undefined for any other. */
 export function lookAlike(point: number): string | undefined {
   if (point >= 0xff01 && point <= 0xff5e) return String.fromCharCode(point - 0xfee0);
+  // Enclosed digits, as compatibility decomposition (NFKC) reads them: ① to ⑨, ⓪.
+  if (point >= 0x2460 && point <= 0x2468) return String.fromCharCode(point - 0x2460 + 0x31);
   return BEST_FIT.get(point);
 }
 
@@ -30,7 +32,8 @@ const BEST_FIT: ReadonlyMap<number, string> = new Map(
     "/": [0x2044, 0x2215],
     "\\": [0x2216, 0xfe68],
     "-": [0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2212],
-    ".": [0x2024, 0xfe52],
+    "0": [0x24ea],
+    ".": [0x2024, 0x3002, 0xfe52, 0xff61],
     ";": [0x037e, 0xfe54],
     "|": [0x2223, 0x01c0],
     " ": [0x2000, 0x2001, 0x2002, 0x2003, 0x2009, 0x200a, 0x2028, 0x2029, 0x202f, 0x3000],
