@@ -35,7 +35,7 @@ describe("the private paths through the whole line", () => {
       }
     }
     expect(paths).toHaveLength(13);
-  });
+  }, 20_000);
 
   it("take a change in one request and show it in the next", async () => {
     const changed = await call("/_edge/api/mode", {
