@@ -102,6 +102,6 @@ export async function hits(targets: readonly Target[], seconds: number): Promise
       `${((100 * of(0, "cpu")) / of(index, "cpu")).toFixed(0)}% by cpu`,
       `${(of(index, "rate") / of(1, "rate")).toFixed(1)} x the Cache API`,
     ];
-    console.log(`  ${name.padEnd(22)}${columns.map((column) => column.padStart(18)).join("")}`);
+    console.log(`  ${name.padEnd(22)}${columns.map((column) => column.padStart(20)).join("")}`);
   }
 }
