@@ -84,6 +84,7 @@ const CASES: readonly (readonly [
   ["bytes", "application/octet-stream", "\0\x01", ["files.content=\0\x01"]],
   ["UTF-16", "application/json; charset=utf-16le", '{\0"\0a\0"\0:\x001\0}\0', ["a=1"], ["charset"]],
   ["a charset of a partner", "text/plain; charset=shift_jis", "x", ["=x"], ["charset"]],
+  ["a charset by its other name", "text/plain; charset=cp1252", "x", ["=x"], ["charset"]],
   ["a charset that hides", "text/plain; charset=ibm037", "x", ["=x"], ["hidden-charset"]],
   [
     "an upload without a name",
@@ -241,7 +242,7 @@ describe("bodies", () => {
     expect(parsed.budget).toBeNull();
   });
 
-  test("all ran", () => expect(CASES).toHaveLength(50));
+  test("all ran", () => expect(CASES).toHaveLength(51));
 
   test("a prefix is marked and not called malformed", () => {
     expect(parse("application/json", '{"a":"b', false)).toMatchObject({

@@ -127,7 +127,7 @@ function mislabelled(kind: BodyKind, text: string): BodyKind | null {
 }
 
 /** Charsets in which markup and quotes are other bytes than in ASCII; nobody sends them but to hide. */
-const HIDING = /^(?:ibm|cp0|cp1\d{3}|ebcdic|utf-?7|utf-?32|ucs|x-)/;
+const HIDING = /^(?:ibm|cp0?(?:37|273|424|500|87\d|93\d)$|cp1(?:02|04|14)\d|ebcdic|utf-?7|utf-?32|ucs)/;
 
 /** Text as one char a byte; UTF-16 becomes UTF-8 first, since origins that honour the charset do that. */
 function decodeCharset(bytes: Uint8Array, type: string, tx: Transaction): string {

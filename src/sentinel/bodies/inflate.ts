@@ -16,7 +16,9 @@ export function encodingsOf(headers: readonly (readonly [string, string])[]): st
 }
 
 /** What says that nothing was done to the body; sloppy clients put its charset here. */
-const NO_ENCODINGS: ReadonlySet<string> = new Set(["identity", "none", "utf-8", "utf8"]);
+const NO_ENCODINGS: ReadonlySet<string> = new Set(
+  "identity none utf-8 utf8 us-ascii ascii iso-8859-1 7bit 8bit binary".split(" "),
+);
 
 /**
  * Undoes content encodings, at most two deep, up to `limit` bytes. Throws
