@@ -3,7 +3,7 @@
  * work costs eight times as much for eight times the length; quadratic 64 times.
  * `node bench/detectors.ts`; exit status 1 where a ratio is above 24.
  */
-import { detectSqli, detectXss } from "../src/sentinel/detect/index.ts";
+import { detectCommand, detectSqli, detectXss } from "../src/sentinel/detect/index.ts";
 
 const PIECES: readonly string[] = [
   ..."'\"([<#@`={+\\;!".split(""),
@@ -41,6 +41,12 @@ const PIECES: readonly string[] = [
   "window[",
   "javascript:",
   "data:",
+  ";a -x ",
+  "/b?n/[c]a*x;",
+  "a=$a$a;",
+  "c''a\\t$@;",
+  "${IFS}",
+  "{a,",
 ];
 const SMALL = 16_384;
 const TIMES = 8;
@@ -58,7 +64,7 @@ function cost(detect: (value: string) => unknown, value: string): number {
 }
 
 const rows = PIECES.flatMap((piece) =>
-  [detectSqli, detectXss].map((detect) => {
+  [detectCommand, detectSqli, detectXss].map((detect) => {
     const small = cost(detect, piece.repeat(Math.ceil(SMALL / piece.length)));
     const large = cost(detect, piece.repeat(Math.ceil((SMALL * TIMES) / piece.length)));
     return { detector: detect.name, piece, small, large, ratio: large / Math.max(small, 0.1) };
@@ -67,7 +73,7 @@ const rows = PIECES.flatMap((piece) =>
 
 for (const { detector, piece, small, large, ratio } of rows.slice(0, 12)) {
   process.stdout.write(
-    `${detector.padEnd(11)} ${JSON.stringify(piece).padEnd(14)} 16 KiB ${small.toFixed(2)} ms, 128 KiB ${large.toFixed(2)} ms, ratio ${ratio.toFixed(1)}\n`,
+    `${detector.padEnd(13)} ${JSON.stringify(piece).padEnd(14)} 16 KiB ${small.toFixed(2)} ms, 128 KiB ${large.toFixed(2)} ms, ratio ${ratio.toFixed(1)}\n`,
   );
 }
 const worst = rows[0]?.ratio ?? Number.NaN;

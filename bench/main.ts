@@ -10,7 +10,7 @@ const FOLDER = dirname(fileURLToPath(import.meta.url));
 
 const BENCHES: Readonly<Record<string, string>> = {
   sentinel: "CPU a request, by size, by number of rules, at worst; start-up",
-  detectors: "SQL and script detectors on hostile text: cost of eight times the length",
+  detectors: "the detectors on hostile text: cost of eight times the length",
   cache: "hits a second against a bare Map and the Cache API; crowds; first bytes; memory",
   purge: "10,000 objects under one tag; lists of tags and purges at their largest",
   "queue-gate": "what the gate adds to a request while nobody waits",

@@ -10,6 +10,8 @@ import { type CommandVisitor, type ShellCommand, type ShellWord, visitCommands }
 const TORN =
   /\$[@*#?!_$0-9{(a-z]|[a-z](?:\x27{2}|"{2}|`{2})|(?:\x27{2}|"{2}|`{2})[a-z]|[a-z/][\x27"][a-z0-9/]{1,12}[\x27"]|[\x27"][a-z0-9/]{1,12}[\x27"][a-z/]|[\\^][a-z]|\/[a-z]{0,12}[?*[]|\{(?:,[a-z]|[a-z]{2,12},)/i;
 /** Both are in a plain one behind a separator. */
+/** A plus sign beside a separator is a space that was encoded as forms do. */
+const FORM_SPACE = /[;|&]\+|\+[;|&]/;
 /** Or nothing but a value stands before the separator. */
 const LEADING = /^\s{0,4}["\x27]?[\w.:/-]{0,80}["\x27)]?\s{0,4}(?:[;|&]|\$\()[\s({|&]{0,6}[a-z.]/i;
 const SEPARATOR = /[;|&`<>({]/;
@@ -25,7 +27,10 @@ export function detectCommand(value: string): string | null {
   if (value.length < 4) return null;
   if (!TORN.test(value) && !LEADING.test(value) && !(SEPARATOR.test(value) && ARGUMENT.test(value)))
     return null;
-  const text = value.includes("+") && !value.includes(" ") ? value.replaceAll("+", " ") : value;
+  const text =
+    value.includes("+") && (!value.includes(" ") || FORM_SPACE.test(value))
+      ? value.replaceAll("+", " ")
+      : value;
   return visitCommands(text, judge(text));
 }
 
@@ -123,8 +128,9 @@ function isTornFile({ text, torn, glob }: ShellWord): boolean {
   const at = text.indexOf("/");
   if (at < 0 || text.length - at > 48) return false;
   const path = text.slice(at);
+  if (torn && systemFile(path.replace(/[?#].*$/, ""))) return true;
   if (glob) return /[a-z].*[a-z]/.test(path) && globbedFile(path);
-  return systemFile(path);
+  return false;
 }
 
 /** A name with what belongs to it: nothing more, or arguments of a program; behind a separator few words of any kind. */

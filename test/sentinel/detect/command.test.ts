@@ -86,6 +86,8 @@ test("finds torn commands behind every separator", () => {
 });
 
 const ATTACKS: readonly string[] = [
+  "127.0.0.1+&&+ls /etc",
+  "file:${br}/et${u}c/pas${te}swd?/",
   "; systemctl stop nginx",
   "127.0.0.1;killall nginx",
   "| sc query",
