@@ -21,12 +21,20 @@ const policy = ${policy};
 let queue;
 export default {
   async fetch(request, env, context) {
-    queue ??= createQueue(policy, { rooms: env.ROOM, gates: env.GATE, keys: ticketKeys("k:" + "A".repeat(43)), cacheApi: caches.default, secure: true });
+    queue ??= createQueue(policy, { rooms: env.ROOM, gates: env.GATE, keys: ticketKeys("k:" + "A".repeat(43)), cacheApi: caches.default, secure: true, capacity: { threshold: 65, replicasMin: 2 } });
     const url = new URL(request.url);
     const waitUntil = (work) => context.waitUntil(work);
     const now = Date.now();
-    const call = (headers) => queue.gate({ path: url.pathname, method: "GET", headers, clientIp: "192.0.2.1", private: false, verifiedBot: false }, {}, waitUntil, now);
+    const call = (headers, rooms = {}) => queue.gate({ path: url.pathname, method: "GET", headers, clientIp: "192.0.2.1", private: false, verifiedBot: false }, rooms, waitUntil, now);
     const headers = new Headers({ accept: "text/html", "user-agent": "bench" });
+    if (url.searchParams.has("line")) {
+      const wait = { [policy.rooms[0].name]: { state: "hold", changedAt: 1 } };
+      const first = await call(headers, wait);
+      headers.set("cookie", "session=abc; " + first.response.headers.getSetCookie().map((line) => line.split(";")[0]).join("; "));
+      headers.set("accept", url.searchParams.get("line"));
+      for (let count = Number(url.searchParams.get("calls")); count > 0; count--) await call(headers, wait);
+      return new Response("line");
+    }
     if (url.searchParams.has("pass")) {
       const first = await call(headers);
       headers.set("cookie", "session=abc; " + first.setCookies.map((line) => line.split(";")[0]).join("; "));
@@ -63,6 +71,8 @@ async function main(): Promise<void> {
     for (const [name, path] of [
       ["a path without a room", "/catalog?"],
       ["a visitor with a pass", "/sale?pass&"],
+      ["a page for somebody in line", "/sale?line=text/html&"],
+      ["a poll of somebody in line", "/sale?line=application/json&"],
     ] as const) {
       const times: number[] = [];
       for (let round = 0; round < ROUNDS; round++) {

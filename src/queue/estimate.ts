@@ -69,13 +69,13 @@ const MIN_POLL_MS = 3000;
 const MAX_POLL_MS = 22_000;
 
 /**
- * ms until the next poll: a quarter of the wait, 3 to 22 s, a tenth of jitter; in
+ * ms until the next poll: a third of the wait, 3 to 22 s, a tenth of jitter; in
  * the last seconds just before the turn, so that a small room's tokens are taken
  * when they come.
  * @param random 0 to 1
  */
 export function pollAfterMs(wait: number, random: number): number {
   if (wait < MIN_POLL_MS + 1000) return Math.min(MIN_POLL_MS, Math.max(1000, wait - 500));
-  const quarter = Math.min(MAX_POLL_MS, Math.max(MIN_POLL_MS, wait / 4));
-  return Math.round(quarter * (quarter > MIN_POLL_MS ? 0.9 + 0.1 * random : 1));
+  const third = Math.min(MAX_POLL_MS, Math.max(MIN_POLL_MS, wait / 3));
+  return Math.round(third * (third > MIN_POLL_MS ? 0.9 + 0.1 * random : 1));
 }

@@ -98,7 +98,7 @@ export class GateObject extends DurableObject implements GatePort {
     }
     if (revokedBefore !== null) {
       keeper.revoke(shown.id, revokedBefore);
-      this.#sync(config, now);
+      this.#sync(config, now, "at once");
     }
     return answer;
   }
@@ -109,7 +109,7 @@ export class GateObject extends DurableObject implements GatePort {
     this.#sql.exec("UPDATE visits SET expires_at = 0, renewed_from = 0 WHERE id = ?", id);
     keeper.prolong(id, 0);
     keeper.revoke(id, now + config.passMaxMs);
-    this.#sync(config, now);
+    this.#sync(config, now, "at once");
   }
 
   async lend(config: RoomConfig, index: number, isolate: string): Promise<number> {
@@ -205,8 +205,8 @@ export class GateObject extends DurableObject implements GatePort {
   }
 
   /** Tells the room object, at most every half second, on the back of a request. News that does not arrive expires there by itself. */
-  #sync(config: RoomConfig, now: number): void {
-    if (this.#keeper === null || now - this.#syncedAt < SYNC_MS) return;
+  #sync(config: RoomConfig, now: number, urgency?: "at once"): void {
+    if (this.#keeper === null || (urgency === undefined && now - this.#syncedAt < SYNC_MS)) return;
     this.#syncedAt = now;
     this.#sql.exec("DELETE FROM visits WHERE admitted_at < ?", now - KEEP_VISITS_MS);
     this.ctx.waitUntil(this.#tell(config, this.#keeper.report(now)));

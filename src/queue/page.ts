@@ -51,11 +51,39 @@ export function waitingHtml(template: PageTemplate, told: Told): string {
     nextPollMs: told.standing === null ? "" : String(Math.max(0, told.standing.dueAt - told.now)),
     message: told.message ?? "",
   };
-  return template.html
-    .replace(/\{\{#(\w+)\}\}([\s\S]*?)\{\{\/\1\}\}/g, (_, name: string, inner: string) =>
-      values[name] ? inner : "",
-    )
-    .replace(/\{\{(\w+)\}\}/g, (_, name: string) => escapeHtml(values[name] ?? ""));
+  return partsOf(template)
+    .map((part) => textOf(part, values))
+    .join("");
+}
+
+/** A piece of the template: text, a value's place, or a part that is there only with a value. */
+type Part = string | { readonly value: string } | { readonly only: string; readonly parts: readonly Part[] };
+
+const parsed = new WeakMap<PageTemplate, readonly Part[]>();
+
+function partsOf(template: PageTemplate): readonly Part[] {
+  let parts = parsed.get(template);
+  if (parts === undefined) parsed.set(template, (parts = parse(template.html)));
+  return parts;
+}
+
+function parse(html: string): Part[] {
+  const parts: Part[] = [];
+  let end = 0;
+  for (const match of html.matchAll(/\{\{#(\w+)\}\}([\s\S]*?)\{\{\/\1\}\}|\{\{(\w+)\}\}/g)) {
+    const [whole, only, inner = "", value = ""] = match;
+    parts.push(html.slice(end, match.index));
+    parts.push(only === undefined ? { value } : { only, parts: parse(inner) });
+    end = match.index + whole.length;
+  }
+  parts.push(html.slice(end));
+  return parts;
+}
+
+function textOf(part: Part, values: Readonly<Record<string, string>>): string {
+  if (typeof part === "string") return part;
+  if ("value" in part) return escapeHtml(values[part.value] ?? "");
+  return values[part.only] ? part.parts.map((inner) => textOf(inner, values)).join("") : "";
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -67,5 +95,5 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
+  return !/[&<>"']/.test(text) ? text : text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
 }

@@ -54,18 +54,19 @@ export class Snapshots {
 
   /**
    * The room's line as this isolate knows it; null where it knows of none. Looks
-   * into the site's cache beside the request, and asks no object: sites where
-   * people wait keep it fresh there.
+   * for news beside the request: through the site's cache while there is a line,
+   * in the site's cache alone, without an object call, while there is none.
    */
   line(config: RoomConfig, now: number, waitUntil: WaitUntil): RoomSnapshot | null {
     const held = this.#heldFor(config);
+    const queueing = config.phase !== "open" || (held?.snapshot.waiting ?? 0) > 0;
     const seenAt = Math.max(held?.readAt ?? -Infinity, this.#lookedAt.get(config.room) ?? -Infinity);
     if (now - seenAt > LOOK_MS) {
       this.#lookedAt.set(config.room, now);
-      waitUntil(this.#look(config, now));
+      waitUntil(queueing ? this.#refresh(config, now) : this.#look(config, now));
     }
     if (held === null || now - held.readAt > FORGET_LINE_MS) return null;
-    return held.snapshot.waiting > 0 || config.phase !== "open" ? held.snapshot : null;
+    return queueing ? held.snapshot : null;
   }
 
   async #look(config: RoomConfig, now: number): Promise<void> {

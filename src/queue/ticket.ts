@@ -45,21 +45,33 @@ export function writeTicket(keys: TicketKeys, ticket: Ticket): Promise<string> {
   return sign(keys, fields.join("."));
 }
 
-/** Reads a ticket cookie of `room` in `epoch`. */
+/** Where a ticket must belong. */
+export interface Expected {
+  readonly room: string;
+  readonly epoch: string;
+  readonly returnWithinMs: number;
+}
+
+/** Reads a ticket cookie. */
 export async function readTicket(
   keys: TicketKeys,
   value: string,
-  expected: { readonly room: string; readonly epoch: string; readonly returnWithinMs: number },
+  expected: Expected,
   now: number,
 ): Promise<Ticket | TicketFault> {
   const fields = await verify(keys, value);
   if (fields === null || fields.length !== 8) return "not-ours";
   const [kind = "", room = "", epoch = "", id = "", ...times] = fields;
   const [issuedAt = 0, dueAt = 0, promisedAt = 0, bin = 0] = times.map(fromBase36);
-  if (kind !== "t" || room !== expected.room) return "not-ours";
-  if (epoch !== expected.epoch) return "other-epoch";
-  if (now > dueAt + expected.returnWithinMs) return "left-too-long";
-  return { room, epoch, id, issuedAt, dueAt, promisedAt, bin };
+  if (kind !== "t") return "not-ours";
+  return judgeTicket({ room, epoch, id, issuedAt, dueAt, promisedAt, bin }, expected, now);
+}
+
+/** A ticket of ours, if it is a place in the line at hand. */
+export function judgeTicket(ticket: Ticket, expected: Expected, now: number): Ticket | TicketFault {
+  if (ticket.room !== expected.room) return "not-ours";
+  if (ticket.epoch !== expected.epoch) return "other-epoch";
+  return now > ticket.dueAt + expected.returnWithinMs ? "left-too-long" : ticket;
 }
 
 export function writePass(keys: TicketKeys, pass: Pass): Promise<string> {

@@ -19,7 +19,8 @@ import { firstReportMs } from "./room.ts";
 import type { TicketKeys } from "./signing.ts";
 import { Reporter, Snapshots, withDeadline } from "./site.ts";
 import { type GateWait, nextPollMs, type Standing, standingOf } from "./standing.ts";
-import { newTicketId, type Pass, readTicket, type Ticket, type TicketFault, writeTicket } from "./ticket.ts";
+import { newTicketId, type Pass, type Ticket, type TicketFault } from "./ticket.ts";
+import { Tickets } from "./tickets.ts";
 import { Newcomers, type Visitor } from "./visitor.ts";
 import { extrapolated } from "./watermark.ts";
 import type { Ask, GateAnswer, RoomSnapshot } from "./messages.ts";
@@ -51,7 +52,7 @@ const CROWD_RETRY_S = 10;
 export class Line {
   readonly passes: Passes;
   readonly #ports: Ports;
-  readonly #keys: TicketKeys;
+  readonly #tickets: Tickets;
   readonly #cookies: Cookies;
   readonly #snapshots: Snapshots;
   readonly #reporter: Reporter;
@@ -64,7 +65,7 @@ export class Line {
 
   constructor(ports: Ports, keys: TicketKeys, cache: Cache | null, secure: boolean) {
     this.#ports = ports;
-    this.#keys = keys;
+    this.#tickets = new Tickets(keys);
     this.#cookies = new Cookies(secure);
     this.passes = new Passes(ports.gate, keys, this.#cookies);
     this.#snapshots = new Snapshots(ports.room, cache);
@@ -101,7 +102,7 @@ export class Line {
     const { policy, config, visitor, now } = visit;
     const value = this.#cookies.read(visitor.headers, "ticket", policy.name);
     const expected = { room: policy.name, epoch: config.epoch, returnWithinMs: policy.returnWithinMs };
-    const read = value === null ? null : await readTicket(this.#keys, value, expected, now);
+    const read = value === null ? null : await this.#tickets.read(value, expected, now);
     const held = typeof read === "object" ? read : null;
     const fault = typeof read === "string" ? read : lost;
     if (held === null && !this.#newcomers.mayTake(visitor.clientIp, policy.ticketsPerAddress, now)) {
@@ -210,13 +211,13 @@ export class Line {
     const poll = Math.round(nextPollMs(config, standing, Math.random(), now));
     const place = Math.floor((at.place ?? 0) / config.binMs);
     const bin = at.place === null ? UNDRAWN : at.held === null ? newcomerBin(place) : place;
-    const ticket = { ...at.ticket, dueAt: now + poll, promisedAt: standing.turnAt ?? 0, bin };
+    const ticket = { ...at.ticket, dueAt: now + poll, promisedAt: Math.round(standing.turnAt ?? 0), bin };
     if (at.held === null) this.#issued.push(ticket.issuedAt);
     if (this.#issued.length > REMEMBERED_TICKETS) this.#issued.splice(0, REMEMBERED_TICKETS / 2);
     this.#reporter.move(config, at.held, ticket);
     this.#reporter.flush(config, at.snapshot?.reportEveryMs ?? firstReportMs(config), now, waitUntil);
     const lifetimeS = Math.ceil((poll + policy.returnWithinMs) / 1000);
-    const value = await writeTicket(this.#keys, ticket);
+    const value = await this.#tickets.write(ticket);
     return {
       kind: "line",
       standing: { ...standing, dueAt: ticket.dueAt, fault: at.fault },
