@@ -37,6 +37,7 @@ export class GateObject extends DurableObject implements GatePort {
   readonly #bindings: Bindings;
   #keeper: GateKeeper | null = null;
   #syncedAt = 0;
+  #planned = false;
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env & Bindings) {
     super(ctx, env);
@@ -204,12 +205,25 @@ export class GateObject extends DurableObject implements GatePort {
     return this.#keeper;
   }
 
-  /** Tells the room object, at most every half second, on the back of a request. News that does not arrive expires there by itself. */
+  /** Tells the room object, at most every half second but for what is urgent. News that does not arrive expires there by itself. */
   #sync(config: RoomConfig, now: number, urgency?: "at once"): void {
-    if (this.#keeper === null || (urgency === undefined && now - this.#syncedAt < SYNC_MS)) return;
+    const since = now - this.#syncedAt;
+    if (urgency === undefined && since >= 0 && since < SYNC_MS) {
+      if (!this.#planned) this.ctx.waitUntil(this.#syncAfter(config, SYNC_MS - since));
+      return;
+    }
+    if (this.#keeper === null) return;
     this.#syncedAt = now;
     this.#sql.exec("DELETE FROM visits WHERE admitted_at < ?", now - KEEP_VISITS_MS);
     this.ctx.waitUntil(this.#tell(config, this.#keeper.report(now)));
+  }
+
+  /** The last of a few requests must not keep what they said to itself. */
+  async #syncAfter(config: RoomConfig, ms: number): Promise<void> {
+    this.#planned = true;
+    await scheduler.wait(ms);
+    this.#planned = false;
+    this.#sync(config, Date.now());
   }
 
   async #tell(config: RoomConfig, report: GateReport): Promise<void> {

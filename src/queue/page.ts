@@ -30,8 +30,23 @@ export function waitingJson(told: Told): Record<string, unknown> {
             commitment: standing?.commitment ?? null,
             seed: standing?.seed ?? null,
           },
-    texts,
+    message: told.message,
+    texts: pageTexts(texts),
   };
+}
+
+/** What changes on the page while it is open. */
+function pageTexts({
+  pageTitle,
+  heading,
+  status,
+  detail,
+  position,
+  wait,
+  draw,
+  notice,
+}: Texts): Partial<Texts> {
+  return { pageTitle, heading, status, detail, position, wait, draw, notice };
 }
 
 /** Whole seconds until the next poll counts, for Retry-After and for pages without JavaScript. */

@@ -335,7 +335,7 @@ describe("an automatic rate", () => {
     expect(await rate()).toEqual([52, 1]);
   });
 
-  it("is taken from an operator like any other, and from the rules", async () => {
+  it("is taken from an operator like any other", { timeout: 30_000 }, async () => {
     const rig = new Rig();
     const answer = await rig.queue.desk.next("sale", null, { rate: "auto" }, START);
     expect(answer).toMatchObject({ value: { rate: "auto" } });
@@ -357,7 +357,7 @@ describe("events to come", () => {
 });
 
 describe("an operator", () => {
-  it("sees the room, changes it, and is refused nonsense with the reason", async () => {
+  it("sees the room, changes it, and is refused nonsense with the reason", { timeout: 30_000 }, async () => {
     const rig = new Rig();
     const { desk } = rig.queue;
     expect(await desk.list({})).toMatchObject([
