@@ -211,10 +211,10 @@ function serve(environment: Record<string, string>, logFile: string): Promise<Ch
   closeSync(log);
   return new Promise((resolve, reject) => {
     child.once("exit", (code) => reject(new Error(`serve ended with ${code}`)));
-    const look = setInterval(() => {
+    const watch = setInterval(() => {
       const ready = /ready http:\/\/127\.0\.0\.1:(\d+)/.exec(readFileSync(logFile, "utf8"));
       if (ready === null) return;
-      clearInterval(look);
+      clearInterval(watch);
       client.port = Number(ready[1]);
       child.removeAllListeners("exit");
       resolve(child);
@@ -279,6 +279,9 @@ async function main(): Promise<void> {
   const logFile = join(folder, "edge.log");
   let edge = await serve(environment, logFile);
   let edgeCpu = 0;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => void kill(edge).then(() => process.exit(1)));
+  }
   const test = new LoadTest();
   const begun = performance.now();
   const calls = { gate: 0, room: 0, waiting: 0 };

@@ -12,7 +12,7 @@ import { firstReportMs, Room, type RoomMemory } from "../../src/queue/room.ts";
 import { extrapolated } from "../../src/queue/watermark.ts";
 import { measure, type Outcome } from "./figures.ts";
 import { policyOf, type Scenario } from "./scenarios.ts";
-import type { GateReport, RoomSnapshot } from "../../src/queue/messages.ts";
+import type { GateReport, GateWait, RoomSnapshot } from "../../src/queue/messages.ts";
 
 const TICK = 50;
 const NEVER = 0x7fffffff;
@@ -247,7 +247,7 @@ class Simulation {
     const snapshot = this.#snapshotOf(isolate.site);
     const wait = this.#mayAsk(isolate, place, snapshot, local) ? this.#ask(visitor, place) : null;
     if (wait === "admitted") return;
-    if (wait !== null) isolate.refusals.note(this.#config, place, wait.afterMs, local);
+    if (wait !== null) isolate.refusals.note(this.#config, wait.beyond, wait.afterMs, local);
     const ahead = snapshot === null ? null : Math.max(peopleBefore(snapshot, place, []), wait?.ahead ?? 0);
     const expected =
       snapshot === null || ahead === null
@@ -274,10 +274,7 @@ class Simulation {
     return snapshot !== null && place < extrapolated(snapshot.watermark, local);
   }
 
-  #ask(
-    visitor: number,
-    place: number,
-  ): "admitted" | { readonly afterMs: number; readonly ahead: number } | null {
+  #ask(visitor: number, place: number): "admitted" | GateWait | null {
     const { gates } = this.#config;
     // Ids are random, so numbers do for them; the next gate steps in for one that is down.
     const own = visitor % gates;

@@ -1,6 +1,6 @@
 /**
  * A gate's Durable Object, thin: it keeps what must survive, waits, and tells the
- * room. A durable line per admission is written before the answer leaves (the
+ * room. A durable line for each admission is written before its answer leaves (the
  * platform holds answers until storage has them), so neither a restart nor a
  * second instance can give one token twice.
  */
@@ -19,6 +19,7 @@ import type { Ask, GateAnswer, GateReport, Renewal, Shown, ToldRate } from "./me
 const REPEAT_MS = 60_000;
 const REPEATS = 3;
 const SYNC_MS = 500;
+const COMMIT_MS = 200;
 const KEEP_VISITS_MS = 24 * 3_600_000;
 /** A gate that starts must know of tokens that it lent a minute ago. */
 const KEEP_GRANTS_MS = 120_000;
@@ -38,6 +39,9 @@ export class GateObject extends DurableObject implements GatePort {
   #keeper: GateKeeper | null = null;
   #syncedAt = 0;
   #planned = false;
+  /** Admissions that are decided and not stored yet, and when they will be. */
+  readonly #admitted = new Map<string, { readonly at: number; readonly expiresAt: number }>();
+  #committed: Promise<void> | null = null;
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env & Bindings) {
     super(ctx, env);
@@ -59,12 +63,13 @@ export class GateObject extends DurableObject implements GatePort {
     const until = Date.now() + HOLD_MS;
     for (;;) {
       const now = Date.now();
+      if (this.#admitted.has(ask.id)) await this.#committed;
       const known = this.#repeated(ask.id, now);
       if (known !== null) return known;
       const decision = keeper.decide(ask, now);
       if (decision.kind === "admit") {
-        this.#admitted(ask.id, now, now + config.passIdleMs);
         this.#sync(config, now);
+        await this.#commit(config, ask.id, now);
         if (!(await this.#claimed(config, ask))) return { kind: "spent" };
         return { kind: "admit", admittedAt: now, repeated: false };
       }
@@ -80,7 +85,7 @@ export class GateObject extends DurableObject implements GatePort {
   async claim(id: string): Promise<boolean> {
     const [known] = this.#sql.exec("SELECT 1 FROM visits WHERE id = ?", id).toArray();
     if (known !== undefined) return false;
-    this.#admitted(id, Date.now(), 0);
+    this.#remember(id, Date.now(), 0);
     return true;
   }
 
@@ -94,7 +99,7 @@ export class GateObject extends DurableObject implements GatePort {
     const keeper = this.#keeperFor(config, index);
     const { answer, record, revokedBefore } = renewal(this.#recordOf(shown.id), shown, config, now);
     if (record !== null) {
-      this.#remember(shown, record);
+      this.#keep(shown, record);
       keeper.prolong(shown.id, record.expiresAt);
     }
     if (revokedBefore !== null) {
@@ -144,7 +149,22 @@ export class GateObject extends DurableObject implements GatePort {
     }
   }
 
-  #admitted(id: string, at: number, expiresAt: number): void {
+  /** Stores an admission, together with all others of this moment: a commit for each would be what limits the rate. */
+  #commit({ passIdleMs }: RoomConfig, id: string, now: number): Promise<void> {
+    this.#admitted.set(id, { at: now, expiresAt: now + passIdleMs });
+    this.#committed ??= this.#commitSoon();
+    return this.#committed;
+  }
+
+  async #commitSoon(): Promise<void> {
+    await scheduler.wait(COMMIT_MS);
+    const admitted = [...this.#admitted];
+    this.#admitted.clear();
+    this.#committed = null;
+    for (const [id, { at, expiresAt }] of admitted) this.#remember(id, at, expiresAt);
+  }
+
+  #remember(id: string, at: number, expiresAt: number): void {
     this.#sql.exec("INSERT INTO visits VALUES (?, ?, 0, ?, 0, 0, '', '')", id, at, expiresAt);
   }
 
@@ -168,7 +188,7 @@ export class GateObject extends DurableObject implements GatePort {
     return { expiresAt, renewedFrom, renewedAt, browser, network };
   }
 
-  #remember({ id, admittedAt }: Shown, record: PassRecord): void {
+  #keep({ id, admittedAt }: Shown, record: PassRecord): void {
     const { expiresAt, renewedFrom, renewedAt, browser, network } = record;
     this.#sql.exec(
       `INSERT INTO visits VALUES (?1, ?2, ${REPEATS}, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE SET

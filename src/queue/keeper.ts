@@ -4,12 +4,12 @@ import type { Delta } from "./histogram.ts";
 import { GateLine } from "./line.ts";
 import type { RoomConfig } from "./room-config.ts";
 import { Tokens } from "./tokens.ts";
-import type { Ask, GateReport, Revocation, ToldRate } from "./messages.ts";
+import type { Ask, GateWait, GateReport, Revocation, ToldRate } from "./messages.ts";
 
 export type Decision =
   | { readonly kind: "admit" }
-  /** No token yet. `afterMs`: until there may be one; `ahead`: who stands before at this gate. */
-  | { readonly kind: "wait"; readonly afterMs: number; readonly ahead: number };
+  /** No token yet. */
+  | GateWait;
 
 /** Rooms up to this many tokens a second for a gate hold visitors until their turn: there asks are too rare to meet each token. */
 const HOLDS_UP_TO_PER_SECOND = 20;
@@ -19,6 +19,8 @@ const KEPT_PART = 3;
 /** A place this many times farther back than those admitted usually lie apart is let in only where tokens pile up to this part of the bucket. */
 const FAR_SPREADS = 4;
 const FAR_PART = 0.6;
+/** Whoever stands behind so many seconds' worth of tokens need not ask for as long. */
+const CALLED_SECONDS = 3;
 const LOOK_AGAIN_MS = 150;
 /** How long after they were due visitors are still waited for; longer where few are let in, and order is of people, not of crowds. */
 const LATE_MS = 1000;
@@ -87,7 +89,14 @@ export class GateKeeper {
     // Somebody for whom a token is kept may turn out to have left: looked at again soon.
     const token = kept > 0 ? LOOK_AGAIN_MS : this.#tokens.msUntil(1);
     this.#stand(ask, now + Math.min(afterMs, 3000), held);
-    return { kind: "wait", afterMs: held ? Math.max(shut - now, token, 20) : afterMs, ahead: all };
+    const beyond = Math.min(ask.key, this.#calledTo());
+    return { kind: "wait", afterMs: held ? Math.max(shut - now, token, 20) : afterMs, ahead: all, beyond };
+  }
+
+  /** The place up to which those who stand here take the tokens of the next seconds. */
+  #calledTo(): number {
+    if (holdsAtGate(this.#config)) return Infinity;
+    return this.#line.placeOf(Math.ceil(this.#tokens.share.perSecond * CALLED_SECONDS)) ?? Infinity;
   }
 
   /** Whether a place is far behind those admitted lately: somebody earlier is probably on the way. */

@@ -38,6 +38,11 @@ export class GateLine {
     this.#order.splice(this.#indexOf(standing.key, standing.id), 0, standing);
   }
 
+  /** The place of the one who stands behind `count` others; undefined where so many do not. */
+  placeOf(count: number): number | undefined {
+    return this.#order[count]?.key;
+  }
+
   leave(id: string): void {
     const standing = this.#byId.get(id);
     if (standing === undefined) return;

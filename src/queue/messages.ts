@@ -18,10 +18,20 @@ export interface Ask {
   readonly home?: number;
 }
 
+export interface GateWait {
+  readonly kind: "wait";
+  /** ms until there may be a token. */
+  readonly afterMs: number;
+  /** Who stands before at this gate. */
+  readonly ahead: number;
+  /** Whoever is placed there or later need not ask for a while. */
+  readonly beyond: number;
+}
+
 export type GateAnswer =
   /** `repeated`: the ticket was used a moment ago and the answer may have been lost; the pass is the same. */
   | { readonly kind: "admit"; readonly admittedAt: number; readonly repeated: boolean }
-  | { readonly kind: "wait"; readonly afterMs: number; readonly ahead: number }
+  | GateWait
   | { readonly kind: "spent" };
 
 /** A pass that is shown for renewal. */

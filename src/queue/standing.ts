@@ -2,7 +2,7 @@
 import { peopleBefore, pollAfterMs, promise, waitMs } from "./estimate.ts";
 import type { RoomConfig } from "./room-config.ts";
 import type { Ticket, TicketFault } from "./ticket.ts";
-import type { RoomSnapshot } from "./messages.ts";
+import type { GateWait, RoomSnapshot } from "./messages.ts";
 
 /** Where a visitor stands, for the page and for programs. */
 export interface Standing {
@@ -17,12 +17,6 @@ export interface Standing {
   readonly fault: TicketFault | null;
   readonly commitment: string | null;
   readonly seed: string | null;
-}
-
-/** What a gate said of the wait. */
-export interface GateWait {
-  readonly afterMs: number;
-  readonly ahead: number;
 }
 
 /** Estimates without a snapshot: the line is asked about again soon. */

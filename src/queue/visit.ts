@@ -18,12 +18,12 @@ import type { RoomConfig, RoomPolicy } from "./room-config.ts";
 import { firstReportMs } from "./room.ts";
 import type { TicketKeys } from "./signing.ts";
 import { Reporter, Snapshots, withDeadline } from "./site.ts";
-import { type GateWait, nextPollMs, type Standing, standingOf } from "./standing.ts";
+import { nextPollMs, type Standing, standingOf } from "./standing.ts";
 import { newTicketId, type Pass, type Ticket, type TicketFault } from "./ticket.ts";
 import { Tickets } from "./tickets.ts";
 import { Newcomers, type Visitor } from "./visitor.ts";
 import { extrapolated } from "./watermark.ts";
-import type { Ask, GateAnswer, RoomSnapshot } from "./messages.ts";
+import type { Ask, GateAnswer, GateWait, RoomSnapshot } from "./messages.ts";
 
 export type Verdict =
   | {
@@ -176,7 +176,7 @@ export class Line {
       try {
         const asked = this.#ports.gate(config.room, gate).ask(config, gate, ask);
         const answer = await withDeadline(asked, GATE_PATIENCE_MS + (ask.patient ? HOLD_MS : 0));
-        if (answer.kind === "wait") this.#refused.note(config, key, answer.afterMs, now);
+        if (answer.kind === "wait") this.#refused.note(config, answer.beyond, answer.afterMs, now);
         return { answer, gate };
       } catch {
         // The next gate; the share of this one is lost until it is back.

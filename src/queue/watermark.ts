@@ -29,7 +29,7 @@ const MAX_BOOST = 1e6;
 export const EXTRAPOLATE_MS = 300_000;
 /** Without news for longer than this, a little faster than the last slope: a wait for nobody would cost use. */
 const NEWS_MS = 5000;
-const BLIND_SLOPE = 1.15;
+const BLIND_SLOPE = 1.05;
 const MAX_SLOPE = 1000;
 
 /**

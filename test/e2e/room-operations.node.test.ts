@@ -117,8 +117,11 @@ describe("edge room", () => {
       const [start, end] = [starts, starts + 60_000].map((at) => new Date(at).toISOString());
       await room("open", "sale", "--reason", "test");
       const { code, output } = await room(
-        ...["event", "sale", "drop", "--prequeue", "5m", "--start", start ?? "", "--end", end ?? ""],
-        ...["--reason", "test"],
+        ..."event sale drop --prequeue 5m --reason test".split(" "),
+        "--start",
+        start ?? "",
+        "--end",
+        end ?? "",
       );
       expect(code, output).toBe(0);
       const early = await newcomerSees("/sale", ({ json }) => (json["event"] ?? null) !== null);

@@ -154,7 +154,7 @@ describe("the watermark", () => {
     expect(nextWatermark(first, null, START + 2000).key).toBeNull();
     const moving = { key: 1000, slope: 2, at: START };
     expect(extrapolated(moving, START + 5000)).toBe(11_000);
-    expect(extrapolated(moving, START + 15_000)).toBe(11_000 + 1.15 * 20_000);
+    expect(extrapolated(moving, START + 15_000)).toBe(11_000 + 1.05 * 20_000);
     const end = extrapolated(moving, START + EXTRAPOLATE_MS);
     expect(extrapolated(moving, START + 10 * EXTRAPOLATE_MS)).toBe(end);
     expect(extrapolated({ key: null, slope: 1, at: START }, START + 1000)).toBe(Infinity);
@@ -195,7 +195,7 @@ describe("estimates", () => {
     expect(promise(100_000, 150_000, 0)).toBe(150_000);
   });
 
-  it("lead to polls of 3 to 22 s, a quarter of the wait, just before a near turn", () => {
+  it("lead to polls of 3 to 22 s, a third of the wait, just before a near turn", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 10_000_000 }),
@@ -207,7 +207,7 @@ describe("estimates", () => {
         },
       ),
     );
-    expect(pollAfterMs(60_000, 1)).toBe(15_000);
+    expect(pollAfterMs(60_000, 1)).toBe(20_000);
     expect(pollAfterMs(3000, 0)).toBe(2500);
   });
 });
