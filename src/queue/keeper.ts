@@ -17,7 +17,7 @@ export const HOLD_MS = 4000;
 /** Tokens kept for earlier visitors are a third of the bucket at most: it must not run over while they do not come. */
 const KEPT_PART = 3;
 /** A place this many times farther back than those admitted usually lie apart is let in only where tokens pile up to this part of the bucket. */
-const FAR_SPREADS = 4;
+const FAR_SPREADS = 2.5;
 const FAR_PART = 0.6;
 /** Whoever stands behind so many seconds' worth of tokens need not ask for as long. */
 const CALLED_SECONDS = 3;
@@ -72,7 +72,7 @@ export class GateKeeper {
     const enough = Math.max(1, Math.floor(burst / KEPT_PART));
     const { expected: kept, all } = this.#line.before(ask.key, ask.id, now, enough);
     const shut = this.#shutUntil(now);
-    const needed = this.#isFar(ask.key) ? Math.max(1 + kept, FAR_PART * burst) : 1 + kept;
+    const needed = ask.key > this.#farFrom() ? Math.max(1 + kept, FAR_PART * burst) : 1 + kept;
     if (ask.early !== true && shut <= now && tokens >= needed) {
       this.#advance(ask.key);
       this.#tokens.take();
@@ -93,15 +93,15 @@ export class GateKeeper {
     return { kind: "wait", afterMs: held ? Math.max(shut - now, token, 20) : afterMs, ahead: all, beyond };
   }
 
-  /** The place up to which those who stand here take the tokens of the next seconds. */
+  /** The place up to which those who stand here, or should, take the tokens of the next seconds. */
   #calledTo(): number {
     if (holdsAtGate(this.#config)) return Infinity;
-    return this.#line.placeOf(Math.ceil(this.#tokens.share.perSecond * CALLED_SECONDS)) ?? Infinity;
+    return this.#line.placeOf(Math.ceil(this.#tokens.share.perSecond * CALLED_SECONDS)) ?? this.#farFrom();
   }
 
-  /** Whether a place is far behind those admitted lately: somebody earlier is probably on the way. */
-  #isFar(key: number): boolean {
-    return this.#front !== null && key > this.#front.place + FAR_SPREADS * this.#front.spread;
+  /** From which place on somebody is far behind those admitted lately, so that earlier ones are probably on the way. */
+  #farFrom(): number {
+    return this.#front === null ? Infinity : this.#front.place + FAR_SPREADS * this.#front.spread;
   }
 
   #advance(key: number): void {
