@@ -6,10 +6,11 @@
 import { globbedFile, globbedName, nameKind, type NameKind, systemFile, WRAPPERS } from "./command-names.ts";
 import { type CommandVisitor, type ShellCommand, type ShellWord, visitCommands } from "./shell-words.ts";
 
-/** One of these is in every torn command. */
+/** What tears a word, or separates commands. */
+const TELLING = /['"\\^$?*[{`;|&<>(]/;
+/** One of these is in every torn command. Each begins with the char that tears, so that most of a text is passed over. */
 const TORN =
-  /\$[@*#?!_$0-9{(a-z]|[a-z](?:\x27{2}|"{2}|`{2})|(?:\x27{2}|"{2}|`{2})[a-z]|[a-z/][\x27"][a-z0-9/]{1,12}[\x27"]|[\x27"][a-z0-9/]{1,12}[\x27"][a-z/]|[\\^][a-z]|\/[a-z]{0,12}[?*[]|\{(?:,[a-z]|[a-z]{2,12},)/i;
-/** Both are in a plain one behind a separator. */
+  /\$[@*#?!_$0-9{(a-z]|(?<=[a-z])(?:\x27{2}|"{2}|`{2})|(?:\x27{2}|"{2}|`{2})[a-z]|(?<=[a-z/])[\x27"][a-z0-9/]{1,12}[\x27"]|[\x27"][a-z0-9/]{1,12}[\x27"][a-z/]|[\\^][a-z]|\/[a-z]{0,12}[?*[]|\{(?:,[a-z]|[a-z]{2,12},)/i;
 /** A plus sign beside a separator is a space that was encoded as forms do. */
 const FORM_SPACE = /[;|&]\+|\+[;|&]/;
 /** Or nothing but a value stands before the separator. */
@@ -24,7 +25,7 @@ const ARGUMENT = /[\s<>](?:--?[a-z]|\/[a-z]|\.{1,2}\/|~\/|https?:|ftp:|\d{1,3}\.
  * @returns for example `torn-name`
  */
 export function detectCommand(value: string): string | null {
-  if (value.length < 4) return null;
+  if (value.length < 4 || !TELLING.test(value)) return null;
   if (!TORN.test(value) && !LEADING.test(value) && !(SEPARATOR.test(value) && ARGUMENT.test(value)))
     return null;
   const text =
