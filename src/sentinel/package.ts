@@ -197,7 +197,7 @@ export const DEFAULT_SETTINGS: PackageSettings = {
     values: 4_000,
     nesting: 32,
     parts: 128,
-    work: 20_000_000,
+    work: 30_000_000,
   },
   beyond: "pass",
 };

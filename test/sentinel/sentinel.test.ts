@@ -29,6 +29,26 @@ function inspect(
 }
 
 describe("a verdict", () => {
+  test("is not stopped short by matches that do not count", () => {
+    const shadows = Array.from({ length: 20 }, (_none, index) => ({
+      id: `shadow-${index}`,
+      shadow: true,
+      conditions: [condition(["args:a"], "present")],
+    }));
+    const pkg = packageOf([...shadows, { id: "one", conditions: [evil(["args"])] }], { lists: LISTS });
+    const verdict = inspect(pkg, { target: "/?a=kettle&q=evil" });
+    expect(verdict).toMatchObject({ outcome: "block", score: 5, watched: 105 });
+    expect(verdict.matches).toHaveLength(21);
+  });
+
+  test("names sixteen rules at most once it is sure", () => {
+    const rules = Array.from({ length: 40 }, (_none, index) => ({
+      id: `rule-${index}`,
+      conditions: [condition(["args"], "present")],
+    }));
+    expect(inspect(packageOf(rules), { target: "/?a=1&b=2" }).matches).toHaveLength(16);
+  });
+
   test("passes what no rule matches", () => {
     expect(inspect(ONE, { target: "/?q=fine" })).toMatchObject({
       outcome: "pass",

@@ -1,5 +1,5 @@
 import { label } from "./memory.ts";
-import { ENOUGH, type Finding, finding, Matching, type Scope } from "./matching.ts";
+import { type Finding, finding, Matching, type Scope } from "./matching.ts";
 import type { CollectionPlan, Compiled, Condition, Group, Plan, Rule, Selector } from "./plan.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Value, View } from "./view.ts";
@@ -35,7 +35,7 @@ class Evaluation {
   run(): void {
     const { plan } = this;
     for (const value of this.matching.tx.values) {
-      if (this.findings.length >= ENOUGH) return;
+      if (this.matching.done(this.findings)) return;
       const part = plan.collections.get(value.collection);
       if (part !== undefined) this.inspect(value, part);
     }
@@ -63,7 +63,7 @@ class Evaluation {
     const root = value.root(scanner);
     const forms = value.forms(scanner);
     for (const group of groups) {
-      if (this.findings.length >= ENOUGH) return;
+      if (this.matching.done(this.findings)) return;
       this.look(value, root.at(group.node, chains, scanner), group);
       if (!group.peel) continue;
       for (const form of forms) this.look(value, form.at(group.node, chains, scanner), group);
@@ -103,7 +103,7 @@ class Evaluation {
     const { rule } = condition;
     const { matching } = this;
     if (!matching.runs(rule) || this.matched(rule)) return;
-    if (this.findings.length >= ENOUGH) return;
+    if (matching.done(this.findings)) return;
     if (!matching.holds(condition, view, places)) return;
     this.held++;
     if (matching.barred(condition, value)) return;

@@ -28,8 +28,8 @@ export interface Scope {
   readonly inert: InertValues;
 }
 
-/** So many rules have matched that the rest would change nothing: a text of nothing but attacks costs no more than an attack. */
-export const ENOUGH = 16;
+/** So many rules are named where the verdict is sure: a text of nothing but attacks costs little more than an attack. */
+const ENOUGH = 16;
 
 /** How conditions are asked of the values of one request, whatever the order. */
 export class Matching {
@@ -41,6 +41,11 @@ export class Matching {
     this.compiled = compiled;
     this.tx = tx;
     this.scope = scope;
+  }
+
+  /** Whether nothing that could still be found would change anything; what does not count (shadow rules, watched ones) never does. */
+  done(findings: readonly Finding[]): boolean {
+    return this.tx.settled && findings.length >= ENOUGH;
   }
 
   runs(rule: Rule): boolean {

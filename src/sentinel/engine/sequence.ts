@@ -1,5 +1,5 @@
 import type { PackageSkip, Phase } from "../package.ts";
-import { ENOUGH, type Finding, finding, Matching, type Scope, selects } from "./matching.ts";
+import { type Finding, finding, Matching, type Scope, selects } from "./matching.ts";
 import type { Memory } from "./memory.ts";
 import type { Compiled, Condition, Effect, Plan, Rule, Selector } from "./plan.ts";
 import { Exceeded, type Transaction } from "./transaction.ts";
@@ -45,7 +45,7 @@ class Sequence {
       if (!this.matching.runs(rule) || this.memory.removed.has(rule.index)) continue;
       const found = this.match(rule);
       if (found === null) continue;
-      if (this.findings.length < ENOUGH || rule.source.action === "block") this.findings.push(found);
+      this.findings.push(found);
       from = rule.source.action === "block" ? this.skip("all") : this.skip(rule.source.skip);
     }
   }
