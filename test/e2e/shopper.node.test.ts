@@ -136,7 +136,7 @@ describe.skipIf(unable !== null)("a shopper in a real browser, in front of Postg
     ["with JavaScript", true],
     ["without JavaScript", false],
   ])(
-    "waits in line %s, and is let in without touching anything",
+    "waits in line %s, is let in without touching anything, and buys",
     { timeout: 90_000 },
     async (_name, javaScriptEnabled) => {
       // Everybody holds; then the room opens to one a second.
@@ -164,6 +164,7 @@ describe.skipIf(unable !== null)("a shopper in a real browser, in front of Postg
         ).status,
       ).toBe(200);
       await page.getByText("40% off").waitFor({ timeout: 60_000 });
+      expect(await buy(page)).toMatch(/order/i);
       await page.context().close();
     },
   );
