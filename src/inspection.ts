@@ -6,6 +6,7 @@ import type { FieldReader } from "./http/fields.ts";
 import type { Life } from "./life.ts";
 import type { EdgeParts } from "./parts.ts";
 import {
+  type Override,
   PASS,
   type RateKey,
   type ResponseInspection,
@@ -53,14 +54,24 @@ export async function inspect(
       life.start,
     );
   } catch (cause) {
-    life.sentinel = { verdict: PASS, mode: snapshot.mode, failed: true };
-    if (snapshot.mode === "block") throw cause;
+    const mode = modeAfterFailure(life, snapshot, sentinel, parts);
+    life.sentinel = { verdict: PASS, mode, failed: true };
+    if (mode === "block") throw cause;
     return peeked?.body ?? stream;
   }
   const mode = verdict.mode ?? snapshot.mode;
   life.sentinel = { verdict, mode, failed: false };
   if (verdict.outcome === "block" && mode === "block") throw blocked(verdict);
   return peeked?.body ?? stream;
+}
+
+/** The path's mode as far as it can still be told, else the store's. */
+function modeAfterFailure(life: Life, snapshot: Snapshot, sentinel: Sentinel, parts: EdgeParts): Override {
+  try {
+    return sentinel.modeOf(life.target.rawTarget, parts.sentinelSettings(snapshot)) ?? snapshot.mode;
+  } catch {
+    return snapshot.mode;
+  }
 }
 
 /**
@@ -135,7 +146,9 @@ function blocked(verdict: Verdict): EdgeError {
 /**
  * Sentinel's look at an answer of Compute: by its head, its first chunk, and the
  * rest as it streams. In block mode a leak is withheld, or cut where its
- * beginning is already on the way. Files of Archive and event streams pass.
+ * beginning is already on the way. Where the engine breaks, block mode fails
+ * closed in the same way (500, or cut) and the others open: the rest passes
+ * uninspected. Files of Archive and event streams pass.
  */
 export async function inspectAnswer(
   response: Response,
@@ -146,30 +159,59 @@ export async function inspectAnswer(
 ): Promise<Response> {
   if (life.route.kind === "media" || response.status === 101) return response;
   const { status, headers } = response;
+  const mode = life.sentinel?.mode ?? snapshot.mode;
   const judge = (verdict: Verdict): "cut" | "pass" => {
     life.answer.push(verdict);
-    return verdict.outcome === "block" && (verdict.mode ?? snapshot.mode) === "block" ? "cut" : "pass";
+    return verdict.outcome === "block" && mode === "block" ? "cut" : "pass";
   };
   let inspection: ResponseInspection;
   try {
     const head = { method: life.method, target: life.target.rawTarget, status, headers: [...headers] };
-    inspection = sentinel.inspectResponse(
-      head,
-      parts.sentinelSettings(snapshot),
-      life.start,
-      life.sentinel?.verdict,
-    );
+    const settings = parts.sentinelSettings(snapshot);
+    inspection = sentinel.inspectResponse(head, settings, life.start, life.sentinel?.verdict);
   } catch (cause) {
-    life.answerFailed = true;
-    if (snapshot.mode === "block") throw cause;
-    return response;
+    noteFailure(life, parts);
+    if (mode !== "block") return response;
+    await response.body?.cancel();
+    throw cause;
   }
   if (judge(inspection.head) === "cut") return withhold(response.body);
   const streams = headers.get("content-type")?.startsWith("text/event-stream") === true;
   if (response.body === null || streams || !inspection.wantsBody) return response;
-  const { first, body } = await guardBody(response.body, inspection, judge);
+  const { first, body } = await guardBody(
+    response.body,
+    { chunk: counted(inspection, mode, life, parts) },
+    judge,
+  );
   if (first !== null && judge(first) === "cut") return withhold(body);
   return new Response(body, { status, statusText: response.statusText, headers });
+}
+
+/** The inspection of chunks with its failures counted; but for block mode the first is the last, and what follows passes. */
+function counted(
+  inspection: ResponseInspection,
+  mode: Override,
+  life: Life,
+  parts: EdgeParts,
+): ResponseInspection["chunk"] {
+  let broken = false;
+  return (bytes) => {
+    if (broken) return null;
+    try {
+      return inspection.chunk(bytes);
+    } catch (cause) {
+      broken = true;
+      noteFailure(life, parts);
+      if (mode === "block") throw cause;
+      return null;
+    }
+  };
+}
+
+/** On the record, and as an event of its own: the record may have been written while the body streamed. */
+function noteFailure(life: Life, parts: EdgeParts): void {
+  life.answerFailed = true;
+  parts.insight.count("answer-not-inspected");
 }
 
 /** @throws EdgeError always */

@@ -29,10 +29,19 @@ interface Scene {
   readonly answer?: () => Verdict;
   readonly origin?: () => Promise<Response>;
   readonly limited?: boolean;
+  /** What the inspection does with each chunk of the answer. */
+  readonly chunk?: () => Verdict | null;
+  /** The mode of the path. */
+  readonly pathMode?: "off" | "monitor" | "block";
 }
 
 /** The line with every module but the one under test replaced by the plainest thing that fits. */
-function line(scene: Scene): { parts: EdgeParts; events: RequestEvent[]; asked: string[] } {
+function line(scene: Scene): {
+  parts: EdgeParts;
+  events: RequestEvent[];
+  asked: string[];
+  counted: string[];
+} {
   const {
     mode = "block",
     verdict = () => PASS,
@@ -41,12 +50,15 @@ function line(scene: Scene): { parts: EdgeParts; events: RequestEvent[]; asked: 
   } = scene;
   const events: RequestEvent[] = [];
   const asked: string[] = [];
+  const counted: string[] = [];
+  const { chunk } = scene;
   const sentinel = {
     version: "test",
     bodyBytes: () => 1024,
     inspectRequest: verdict,
     rateKeys: () => [{ rule: "rate-1", binding: "RATE_5_60", key: "k", action: "block" }],
-    inspectResponse: () => ({ head: answer(), wantsBody: false, chunk: () => null }),
+    modeOf: () => scene.pathMode ?? null,
+    inspectResponse: () => ({ head: answer(), wantsBody: chunk !== undefined, chunk }),
   };
   const parts = {
     blueprint: { domain: "store.acme.com", tls: true, storefront: { name: "storefront" } },
@@ -98,7 +110,7 @@ function line(scene: Scene): { parts: EdgeParts; events: RequestEvent[]; asked: 
     },
     insight: {
       record: (event: RequestEvent) => events.push(event),
-      count: () => undefined,
+      count: (event: string) => counted.push(event),
       fetched: () => undefined,
     },
     sentinel: () => Promise.resolve(sentinel),
@@ -108,7 +120,7 @@ function line(scene: Scene): { parts: EdgeParts; events: RequestEvent[]; asked: 
     operate: () => Promise.reject(new Error("not asked")),
     now: () => 1_800_000_000_000,
   } as unknown as EdgeParts;
-  return { parts, events, asked };
+  return { parts, events, asked, counted };
 }
 
 const get = (path: string, init?: RequestInit): Request => new Request(`https://store.acme.com${path}`, init);
@@ -191,11 +203,71 @@ describe("an exception in the engine", () => {
     expect([status, event?.sentinel?.failed]).toEqual([200, true]);
   });
 
+  it("follows the mode of its path before the store's", async () => {
+    expect((await walk({ mode: "block", pathMode: "monitor", verdict: broken })).status).toBe(200);
+    expect((await walk({ mode: "monitor", pathMode: "block", verdict: broken })).status).toBe(500);
+  });
+
   it("over an answer does the same", async () => {
     expect((await walk({ answer: broken })).status).toBe(500);
     const { status, event } = await walk({ mode: "monitor", answer: broken });
     expect([status, event?.sentinel?.failed]).toEqual([200, true]);
   });
+});
+
+describe("an exception over an answer's body", () => {
+  /** An origin's page of two chunks, and an engine that breaks at the nth. */
+  const scene = (mode: "block" | "monitor", nth: number) => {
+    let chunks = 0;
+    let sent = 0;
+    let cancelled = false;
+    const page = (): Response =>
+      new Response(
+        new ReadableStream<Uint8Array>(
+          {
+            pull(controller) {
+              if (sent++ < 2) controller.enqueue(new TextEncoder().encode(`part ${sent}.`));
+              else controller.close();
+            },
+            cancel() {
+              cancelled = true;
+            },
+          },
+          { highWaterMark: 0 },
+        ),
+      );
+    const chunk = (): null => (++chunks === nth ? broken() : null);
+    const { parts, events, counted } = line({ mode, chunk, origin: () => Promise.resolve(page()) });
+    const answer = (): Promise<Response> => handle(get("/a"), parts, () => undefined);
+    return { answer, events, counted, chunks: () => chunks, cancelled: () => cancelled };
+  };
+
+  it("at the first chunk is a 500 in block mode, recorded, and the origin let go", async () => {
+    const { answer, events, counted, cancelled } = scene("block", 1);
+    const response = await answer();
+    const [event] = events;
+    expect([response.status, response.headers.get("x-request-id")]).toEqual([500, event?.requestId]);
+    expect([event?.sentinel?.failed, counted, cancelled()]).toEqual([true, ["answer-not-inspected"], true]);
+  });
+
+  it("at a later chunk cuts the stream in block mode, and is counted", async () => {
+    const { answer, counted, cancelled } = scene("block", 2);
+    const response = await answer();
+    expect(response.status).toBe(200);
+    await expect(response.text()).rejects.toThrow();
+    expect([counted, cancelled()]).toEqual([["answer-not-inspected"], true]);
+  });
+
+  it.each([1, 2])(
+    "at chunk %d lets the body pass in monitor mode, not looked at again, and is counted",
+    async (nth) => {
+      const { answer, events, counted, chunks } = scene("monitor", nth);
+      const response = await answer();
+      expect([response.status, await response.text()]).toEqual([200, "part 1.part 2."]);
+      expect([chunks(), counted]).toEqual([nth, ["answer-not-inspected"]]);
+      expect(events[0]?.sentinel?.failed).toBe(nth === 1);
+    },
+  );
 });
 
 describe("a rate rule whose limit is used up", () => {

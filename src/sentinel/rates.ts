@@ -1,3 +1,7 @@
+/**
+ * Rate rules: which limits a request takes from. Decides nothing that could fail;
+ * the limits themselves fail open (a limit that cannot be asked limits nobody).
+ */
 import { formPairs } from "./bodies/urlencoded.ts";
 import { pathPattern, plainPath } from "./engine/paths.ts";
 import type { PackageRate, RateKeyPart } from "./package.ts";

@@ -1,3 +1,8 @@
+/**
+ * The inspection of answers. Fails open on budgets: an answer that is too much to
+ * look at is sent as far as it was found innocent. What is thrown beside them is
+ * the edge's to decide.
+ */
 import { evaluate } from "./engine/evaluate.ts";
 import { attempt, type Engine } from "./engine/index.ts";
 import type { Finding } from "./engine/matching.ts";

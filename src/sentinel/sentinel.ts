@@ -30,6 +30,8 @@ export interface Sentinel {
     settings: SentinelSettings,
     now: number,
   ): Verdict | Promise<Verdict>;
+  /** The mode an operator set for the target's path; null: the global one holds. */
+  modeOf(target: string, settings: SentinelSettings): Override | null;
   /** The rate rules about this request that have one of `actions`, with their keys; the edge asks the bindings. */
   rateKeys(
     request: Pick<InspectionRequest, "method" | "target" | "headers" | "clientIp">,
@@ -95,6 +97,7 @@ export function createSentinel(pkg: SentinelPackage): Sentinel {
         (error: unknown) => score({ pkg, findings: [], ...at, budget: exceededReason(error), tx: null }),
       );
     },
+    modeOf: (target, settings) => scopes.modeOf(settings, plainPath(target)),
     rateKeys: rateMatcher(pkg.rates),
     inspectResponse: (response, settings, now, asked) =>
       responseInspector(engine, response, place(response.target, settings, now), asked?.carried ?? null),
