@@ -8,23 +8,33 @@ import { compileCache } from "../cache/compile/index.ts";
 import { compileRoutes } from "../gateway/compile/index.ts";
 import type { Policy } from "../policy.ts";
 import { compileQueue } from "../queue/compile/index.ts";
-import { compileSentinel } from "../sentinel/compile/index.ts";
+import { type CompiledSentinel, compileSentinel } from "../sentinel/compile/index.ts";
 import { GENERATED, ROOT, type PolicySources, policySources } from "./project.ts";
+
+/** A policy without a fault, and what its rules' author is told about them. */
+export interface CheckedPolicy {
+  readonly policy: Policy;
+  readonly sentinel: CompiledSentinel;
+}
 
 /**
  * Compiles all policy files into the one value the Worker hydrates.
  * @throws FaultList with every fault of every file; there is no partial policy
  */
 export async function compilePolicy(sources: PolicySources): Promise<Policy> {
+  return checkPolicy(sources).policy;
+}
+
+/** The same for whoever also asks after the rules' expressions and examples. */
+export function checkPolicy(sources: PolicySources): CheckedPolicy {
   const folder = folderFaults(sources.rulesDir);
   if (folder.length > 0) throw new FaultList(folder);
   const blueprint = readBlueprint(sources.blueprint);
   const routes = compileRoutes(sources.rulesDir);
   const cache = compileCache(sources.rulesDir);
   const queue = compileQueue(sources.rulesDir);
-  const sentinel = compileSentinel(sources.rulesDir);
-  const limits = limitFaults(sentinel.value?.rates ?? [], sources.rulesDir);
-  const faults = [...[blueprint, routes, cache, queue, sentinel].flatMap((part) => part.faults), ...limits];
+  const sentinel = compileSentinel(sources.rulesDir, { rateLimits: boundLimits() });
+  const faults = [blueprint, routes, cache, queue, sentinel].flatMap((part) => part.faults);
   if (
     faults.length > 0 ||
     blueprint.value === undefined ||
@@ -43,29 +53,17 @@ export async function compilePolicy(sources: PolicySources): Promise<Policy> {
     sentinel: sentinel.value,
   };
   const version = createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
-  return { version, ...parts };
+  return { policy: { version, ...parts }, sentinel };
 }
 
 const limitsSchema = z.object({ ratelimits: z.array(z.object({ name: z.string() })).optional() });
 
-/** A rate rule can only name a limit that wrangler.toml binds. */
-function limitFaults(
-  rates: readonly { readonly id: string; readonly limit: string }[],
-  rulesDir: string,
-): Fault[] {
+/** Names of the rate limits that wrangler.toml binds: those that a rate rule can name. */
+function boundLimits(): string[] {
   const { ratelimits = [] } = limitsSchema.parse(
     unstable_readConfig({ config: join(ROOT, "wrangler.toml") }, { hideWarnings: true }),
   );
-  const bound = ratelimits.map(({ name }) => name);
-  return rates
-    .filter(({ limit }) => !bound.includes(limit))
-    .map(({ id, limit }) => ({
-      file: join(rulesDir, "sentinel"),
-      line: 0,
-      column: 0,
-      message: `${id}: wrangler.toml binds no rate limit ${limit}`,
-      remedy: `name one of ${bound.join(", ")}, or add [[ratelimits]] to wrangler.toml`,
-    }));
+  return ratelimits.map(({ name }) => name);
 }
 
 function folderFaults(rulesDir: string): Fault[] {

@@ -1,8 +1,10 @@
 import * as z from "zod";
 import { FaultList } from "../authoring/index.ts";
-import { compileSentinel, runInlineTests } from "../sentinel/compile/index.ts";
+import { runInlineTests } from "../sentinel/compile/index.ts";
 import { callApi } from "./client.ts";
+import { checkPolicy } from "./compile.ts";
 import { reasonOf } from "./operate.ts";
+import type { PolicySources } from "./project.ts";
 
 /** What the control plane answers to a change of the rules. */
 const entrySchema = z.object({
@@ -12,17 +14,17 @@ const entrySchema = z.object({
 
 /**
  * `edge rules publish`: puts a rules folder in force on the running edge, without
- * a deploy. Refused, with nothing sent, where `check` finds a fault or an example
- * beside a rule does not behave.
+ * a deploy. Refused, with nothing sent, where `check` finds a fault, in whatever
+ * file, or an example beside a rule does not behave.
  */
-export async function publishRules(rulesDir: string, reason: string | undefined): Promise<number> {
-  const { value, faults, tests } = compileSentinel(rulesDir);
-  if (value === undefined || faults.length > 0) throw new FaultList(faults);
-  const examples = await runInlineTests(value, tests);
+export async function publishRules(sources: PolicySources, reason: string | undefined): Promise<number> {
+  const { policy, sentinel } = checkPolicy(sources);
+  const { sentinel: value } = policy;
+  const examples = await runInlineTests(value, sentinel.tests);
   if (examples.faults.length > 0) throw new FaultList(examples.faults);
   const entry = entrySchema.parse(await callApi("rules", { package: value, reason: reasonOf(reason) }));
   process.stdout.write(
-    `${value.rules.length} rules published as ${entry.after?.active ?? "built-in"}, in force within 5 s (change ${entry.version}; undo with "edge rules rollback")\n`,
+    `${value.rules.length} rules published as ${entry.after?.active ?? "built-in"} (package ${value.version} of "edge rules check"), in force within 5 s (change ${entry.version}; undo with "edge rules rollback")\n`,
   );
   return 0;
 }

@@ -16,8 +16,8 @@ import {
   scoreCorpus,
   type SentinelPackage,
 } from "../sentinel/compile/index.ts";
-import { compilePolicy } from "./compile.ts";
-import { policySources } from "./project.ts";
+import { checkPolicy } from "./compile.ts";
+import { type PolicySources, policySources } from "./project.ts";
 import { publishRules, rollbackRules } from "./publish.ts";
 import { replayCommand } from "./replay.ts";
 import { UsageError } from "./usage.ts";
@@ -60,7 +60,7 @@ export async function rulesCommand(args: string[]): Promise<number> {
     case "explain":
       return explainCommand(rest, values);
     case "publish":
-      return publishRules(rulesDirOf(values), values.reason);
+      return publishRules(sourcesOf(values), values.reason);
     case "rollback":
       return rollbackRules(values.to, values.reason);
     case "schema":
@@ -75,10 +75,11 @@ function readArgs(args: string[]) {
   return parseArgs({ args, options: OPTIONS, allowPositionals: true });
 }
 
-async function check(options: Options): Promise<number> {
+function check(options: Options): number {
   // Routes, cache and waiting rooms as well: one command, all faults of all files at once.
-  await compilePolicy({ rulesDir: rulesDirOf(options), blueprint: policySources().blueprint });
-  const { report, value } = compiled(options);
+  const { policy, sentinel } = checkPolicy(sourcesOf(options));
+  const { report } = sentinel;
+  const { sentinel: value } = policy;
   const engines = new Map<string, number>();
   for (const { expression } of report.expressions)
     engines.set(expression.engine, (engines.get(expression.engine) ?? 0) + 1);
@@ -174,13 +175,14 @@ function printScore({ sets, lines }: CorpusScore, wrong: number): void {
   print(`${lines} requests`);
 }
 
-function rulesDirOf(options: Options): string {
-  return options.rules === undefined ? policySources().rulesDir : resolve(options.rules);
+/** `--rules`, `RULES_DIR` or rules/, and the blueprint. */
+function sourcesOf({ rules }: Options): PolicySources {
+  return { ...policySources(), ...(rules === undefined ? {} : { rulesDir: resolve(rules) }) };
 }
 
-/** The compiled package of `--rules`, `RULES_DIR` or rules/. */
+/** Sentinel's rules alone, whatever is wrong with other files. */
 function compiled(options: Options): CompiledSentinel & { readonly value: SentinelPackage } {
-  const result = compileSentinel(rulesDirOf(options));
+  const result = compileSentinel(sourcesOf(options).rulesDir);
   const { value } = result;
   if (value === undefined) throw new FaultList(result.faults);
   return { ...result, value };

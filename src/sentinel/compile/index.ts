@@ -47,11 +47,14 @@ export interface CompileOptions {
   readonly now?: number;
   /** Where proofs of linearity are kept. */
   readonly proofs?: string;
+  /** Names of the rate limits that the Worker has; absent: a rate rule may name any. */
+  readonly rateLimits?: readonly string[];
 }
 
 /** Compiles `<rulesDir>/sentinel/`; a folder that is absent or empty is an empty rule set. Never throws on what is in it. */
 export function compileSentinel(rulesDir: string, options: CompileOptions = {}): CompiledSentinel {
   const dir = join(rulesDir, "sentinel");
+  const { rateLimits } = options;
   const builder = new PackageBuilder(
     proofCache(options.proofs ?? "node_modules/.cache/sentinel/proofs.json"),
   );
@@ -65,7 +68,7 @@ export function compileSentinel(rulesDir: string, options: CompileOptions = {}):
   const files = ruleFiles.map((name) => {
     const policy = readPolicy(join(dir, name), ruleFileSchema);
     builder.faults.push(...policy.faults);
-    return compileFile(policy, join(dir, "data"), builder, ids);
+    return compileFile(policy, { dataDir: join(dir, "data"), builder, ids, rateLimits });
   });
   const rules = files.flatMap((file) => file.rules);
   const settings = mergeSettings(optional(dir, "settings.yaml", settingsSchema, builder)?.value);

@@ -20,12 +20,20 @@ export interface CompiledFile {
 
 const SCORES: Readonly<Record<Severity, number>> = { critical: 5, error: 4, warning: 3, notice: 2 };
 
-/** Compiles one rule file. `ids` are those of all files so far, with where they stand. */
+/** What the files of a folder share. */
+export interface FolderContext {
+  readonly dataDir: string;
+  readonly builder: PackageBuilder;
+  /** Ids of all files so far, with where they stand. */
+  readonly ids: Map<string, Located>;
+  /** Names of the rate limits there are; undefined: any. */
+  readonly rateLimits: readonly string[] | undefined;
+}
+
+/** Compiles one rule file. */
 export function compileFile(
   policy: PolicyFile<RuleFile>,
-  dataDir: string,
-  builder: PackageBuilder,
-  ids: Map<string, Located>,
+  { dataDir, builder, ids, rateLimits }: FolderContext,
 ): CompiledFile {
   const file = policy.value;
   const compiled: CompiledFile = { rules: [], rates: [], tests: [] };
@@ -57,6 +65,12 @@ export function compileFile(
   (file.rates ?? []).forEach((rate, index) => {
     const path = ["rates", index];
     claim(rate.id, policy.locate([...path, "id"]));
+    if (rateLimits !== undefined && !rateLimits.includes(rate.limit))
+      builder.fault(
+        policy.locate([...path, "limit"]),
+        `${rate.id}: wrangler.toml binds no rate limit ${rate.limit}`,
+        `name one of ${rateLimits.join(", ")}, or add [[ratelimits]] to wrangler.toml`,
+      );
     compiled.rates.push(compileRate(rate));
     compiled.tests.push(...testsOf(rate, path, policy));
   });
