@@ -72,37 +72,47 @@ async function visit(url: string, admissions: Admission[]): Promise<void> {
   }
 }
 
+/** Every attempt that let two in within a second: the order may be tried once more, the rate may not. */
+const overRate: string[] = [];
+afterAll(() => expect(overRate).toEqual([]));
+
+// Once more where it fails: on a machine that stalls, a visitor can come back later than his gate waits for him.
 describe.each(["queue-all", "open"])("a room at 1 admission/s, state %s", (state) => {
-  it(`lets ${VISITORS} visitors in, in order, at most one a second`, { timeout: 120_000 }, async () => {
-    const edge = await serve({
-      STOREFRONT_ORIGIN: origin.url,
-      ARCHIVE_ORIGIN: origin.url,
-      RULES_DIR: rulesWith(state),
-    });
-    try {
-      const admissions: Admission[] = [];
-      const visits: Promise<void>[] = [];
-      for (let visitor = 0; visitor < VISITORS; visitor++) {
-        visits.push(visit(edge.url, admissions));
-        // Arrivals that are apart: order is the order of issue.
-        await new Promise((resolve) => setTimeout(resolve, 40));
+  it(
+    `lets ${VISITORS} visitors in, in order, at most one a second`,
+    { timeout: 120_000, retry: 1 },
+    async () => {
+      const edge = await serve({
+        STOREFRONT_ORIGIN: origin.url,
+        ARCHIVE_ORIGIN: origin.url,
+        RULES_DIR: rulesWith(state),
+      });
+      try {
+        const admissions: Admission[] = [];
+        const visits: Promise<void>[] = [];
+        for (let visitor = 0; visitor < VISITORS; visitor++) {
+          visits.push(visit(edge.url, admissions));
+          // Arrivals that are apart: order is the order of issue.
+          await new Promise((resolve) => setTimeout(resolve, 40));
+        }
+        await Promise.all(visits);
+        expect(admissions).toHaveLength(VISITORS);
+        admissions.sort((a, b) => a.at - b.at);
+        const gaps = admissions.slice(1).map(({ at }, index) => at - (admissions[index]?.at ?? 0));
+        for (let first = 0; first < VISITORS; first++) {
+          const within = admissions.filter(
+            ({ at }) => at >= (admissions[first]?.at ?? 0) && at < (admissions[first]?.at ?? 0) + 1000,
+          );
+          if (within.length !== 1) overRate.push(`${state}: ${gaps.map(Math.round).join(" ")}`);
+          expect(within.length, `gaps ${gaps.map(Math.round).join(" ")}`).toBe(1);
+        }
+        const order = admissions.slice(1).map(({ cameAt }) => cameAt);
+        expect(order).toEqual(order.toSorted((a, b) => a - b));
+      } finally {
+        await edge.close();
       }
-      await Promise.all(visits);
-      expect(admissions).toHaveLength(VISITORS);
-      admissions.sort((a, b) => a.at - b.at);
-      const gaps = admissions.slice(1).map(({ at }, index) => at - (admissions[index]?.at ?? 0));
-      for (let first = 0; first < VISITORS; first++) {
-        const within = admissions.filter(
-          ({ at }) => at >= (admissions[first]?.at ?? 0) && at < (admissions[first]?.at ?? 0) + 1000,
-        );
-        expect(within.length, `gaps ${gaps.map(Math.round).join(" ")}`).toBe(1);
-      }
-      const order = admissions.slice(1).map(({ cameAt }) => cameAt);
-      expect(order).toEqual(order.toSorted((a, b) => a - b));
-    } finally {
-      await edge.close();
-    }
-  });
+    },
+  );
 });
 
 describe("an operator", () => {
