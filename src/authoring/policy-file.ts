@@ -59,7 +59,7 @@ export function parsePolicy<S extends z.ZodType>(
 }
 
 /** Relative to the working folder where the file is in it, so that editors and people find it. */
-function shownPath(path: string): string {
+export function shownPath(path: string): string {
   const near = relative(process.cwd(), path);
   return near === "" || near.startsWith("..") ? path : near;
 }

@@ -84,6 +84,19 @@ export const VARIABLES: ReadonlyMap<string, Variable> = new Map<string, Variable
   ["capture", { collections: ["tx"], phase: 1, named: true }],
 ]);
 
+/** Collections that an inspection of an answer has (response.ts), and what its rules' own conditions captured. */
+const OF_ANSWERS: ReadonlySet<Collection> = new Set([
+  "method",
+  "path",
+  ...COLLECTIONS.filter((name) => name.startsWith("response.")),
+  "tx",
+]);
+
+/** Whether a rule over `response.*` can look at the variable. */
+export function isOfAnswers(name: string): boolean {
+  return VARIABLES.get(name)?.collections.every((collection) => OF_ANSWERS.has(collection)) === true;
+}
+
 function phaseOf(collection: Collection): Phase {
   if (collection === "response.body") return 4;
   if (collection.startsWith("response.")) return 3;

@@ -311,6 +311,43 @@ const REFUSED: readonly (readonly [
     2,
     /reason/,
   ],
+  [
+    "a rule that looks at a request's values in an answer",
+    { "a.yaml": rule("variables:", "  - response.body", "  - args", "operator: { contains: evil }") },
+    7,
+    /one: args is not there when answers are looked at/,
+  ],
+  [
+    "a condition that does",
+    {
+      "a.yaml": rule(
+        "variables: [response.body]",
+        "operator: { contains: evil }",
+        "conditions:",
+        "  - { variables: [path], operator: present }",
+        "  - { variables: [cookies], operator: present }",
+      ),
+    },
+    9,
+    /one: cookies is not there/,
+  ],
+  [
+    "a comparison that does",
+    {
+      "a.yaml": rule(
+        "variables: [response.headers:location]",
+        "operator: { contains: http }",
+        'conditions: [{ variables: [response.headers:location], operator: { contains: "%{headers:host}" } }]',
+      ),
+    },
+    7,
+    /one: headers is not there/,
+  ],
+  ["a file of another kind", { "mine.yml": SOUND }, 0, /no rules are read from this file/],
+  ["a file without a kind", { "x.conf": "SecRule" }, 0, /no rules are read from this file/],
+  ["a folder", { "more/a.yaml": SOUND }, 0, /no rules are read from a folder/],
+  ["a phrase file beside the rules", { "bad.txt": "evil" }, 0, /no rules are read from this file/],
+  ["a file in data/ that is no phrase file", { "data/bad.csv": "evil" }, 0, /no rules are read/],
   ["a setting that is none", { "settings.yaml": "thresholds: { total: 0 }" }, 1, /thresholds.total/],
 ];
 
@@ -324,7 +361,34 @@ describe("refused by name, line and remedy", () => {
     expect(fault?.remedy.length).toBeGreaterThan(5);
   });
 
-  test("all ran", () => expect(REFUSED).toHaveLength(38));
+  test("all ran", () => expect(REFUSED).toHaveLength(46));
+
+  test("a file that is not read, with what to do about it", () => {
+    const { faults } = compile({
+      "mine.yml": SOUND,
+      "data/unused.txt": "evil",
+      "more/a.yaml": SOUND,
+      ".DS_Store": "",
+      "bad.txt": "evil",
+    });
+    expect(faults.map(({ file, remedy }) => [file.split("/").at(-1), remedy])).toEqual([
+      ["bad.txt", "move it to data/ if it is a phrase file, or remove it"],
+      ["mine.yml", "rename it to mine.yaml"],
+      ["more", expect.stringContaining("move its files")],
+    ]);
+  });
+
+  test("but method and path stand beside an answer", () => {
+    const { faults } = compile({
+      "a.yaml": rule(
+        "variables: [response.headers:location]",
+        "operator: { rx: '^([a-z]{1,9}):' }",
+        "capture: true",
+        'conditions: [{ variables: [capture:1, method], operator: { contains: "%{path}" } }]',
+      ),
+    });
+    expect(faults).toEqual([]);
+  });
 
   test("all faults at once", () => {
     const { faults } = compile({

@@ -3,13 +3,14 @@
  * folder with a fault yields no package, and all faults are given at once.
  */
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { z } from "zod";
 import { type Fault, type Located, type PolicyFile, readPolicy } from "../../authoring/index.ts";
 import { DEFAULT_SETTINGS, type PackageSettings, type SentinelPackage } from "../package.ts";
 import { type ExpressionReport, PackageBuilder } from "./builder.ts";
 import { compileExclusions } from "./exclusions.ts";
+import { filesOf } from "./folder.ts";
 import { proofCache } from "./proofs.ts";
 import { compileFile, type InlineTest } from "./rules.ts";
 import { exclusionsSchema, ruleFileSchema, type SettingsSource, settingsSchema } from "./schema.ts";
@@ -58,11 +59,8 @@ export function compileSentinel(rulesDir: string, options: CompileOptions = {}):
   const builder = new PackageBuilder(
     proofCache(options.proofs ?? "node_modules/.cache/sentinel/proofs.json"),
   );
-  const names = existsSync(dir)
-    ? readdirSync(dir)
-        .filter((name) => name.endsWith(".yaml"))
-        .toSorted()
-    : [];
+  const { names, faults: strays } = filesOf(dir);
+  builder.faults.push(...strays);
   const ruleFiles = names.filter((name) => name !== "exclusions.yaml" && name !== "settings.yaml");
   const ids = new Map<string, Located>();
   const files = ruleFiles.map((name) => {

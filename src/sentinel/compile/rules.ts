@@ -2,6 +2,7 @@ import type { Located, PolicyFile } from "../../authoring/index.ts";
 import type { PackageCondition, PackageRate, PackageRule, Phase, RateKeyPart, Severity } from "../package.ts";
 import type { PackageBuilder } from "./builder.ts";
 import { compileCondition, type ConditionContext } from "./conditions.ts";
+import { isOfAnswers } from "../variables.ts";
 import type { Example, RateSource, RuleFile, RuleSource } from "./schema.ts";
 
 /** An example beside a rule, for `rules test`. */
@@ -121,6 +122,7 @@ function compileRule(rule: RuleSource, context: Omit<ConditionContext, "rule">):
     conditions.push(part.condition);
     if (part.phase > phase) phase = part.phase;
   }
+  if (phase >= 3 && !isWithinAnswers(rule.id, conditions, sources, context)) return undefined;
   const severity = rule.severity ?? defaults.severity ?? "critical";
   return {
     id: rule.id,
@@ -135,6 +137,30 @@ function compileRule(rule: RuleSource, context: Omit<ConditionContext, "rule">):
     shadow: rule.shadow ?? defaults.shadow ?? false,
     conditions,
   };
+}
+
+/** A rule over `response.*` is asked of answers: what it names of the request's other values would never be looked at. */
+function isWithinAnswers(
+  id: string,
+  conditions: readonly PackageCondition[],
+  sources: readonly { readonly path: readonly PropertyKey[] }[],
+  { builder, locate }: Omit<ConditionContext, "rule">,
+): boolean {
+  const strangers = conditions.flatMap(({ targets, operator }, index) => {
+    const path = sources[index]?.path ?? [];
+    const read = (operator.templates ?? []).flat().filter((part) => typeof part !== "string");
+    return [
+      ...targets.map(({ variable }, at) => ({ variable, key: [...path, "variables", at] })),
+      ...read.map(({ variable }) => ({ variable, key: [...path, "operator"] })),
+    ].filter(({ variable }) => !isOfAnswers(variable));
+  });
+  for (const { variable, key } of strangers)
+    builder.fault(
+      locate(key),
+      `${id}: ${variable} is not there when answers are looked at`,
+      "leave it out (beside response.* only method and path can stand), or make a rule of its own of it",
+    );
+  return strangers.length === 0;
 }
 
 function compileRate(rate: RateSource): PackageRate {
