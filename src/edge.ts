@@ -196,7 +196,7 @@ async function serve(
   let watched = false;
   const fetchOrigin = async (asked: Request): Promise<Response> => {
     // Once a visit, not once a fragment.
-    if (!watched) waitUntil(watchRate(life, sentinel, parts));
+    if (!watched) waitUntil(watchRate(life, snapshot, sentinel, parts));
     watched = true;
     const response = await forward(asked, body, life, parts, waitUntil);
     return inspectAnswer(response, life, snapshot, sentinel, parts);

@@ -84,10 +84,10 @@ export async function limitRate(
   sentinel: Sentinel,
   parts: EdgeParts,
 ): Promise<void> {
-  const keys = rateKeys(life, sentinel, isRead(life) ? STOPPING : ALL);
+  const keys = rateKeys(life, snapshot, sentinel, parts, isRead(life) ? STOPPING : ALL);
   if (keys.length === 0) return;
   const used = await usedUp(keys, life, parts);
-  if (used.some(({ action }) => action === "block") && snapshot.mode === "block") {
+  if (used.some(({ action }) => action === "block") && modeOf(life, snapshot) === "block") {
     throw new EdgeError({
       code: "rate-limited",
       source: "client",
@@ -99,8 +99,13 @@ export async function limitRate(
 }
 
 /** The rate rules that only watch reads: asked where a read reaches an origin, for a hit costs less than asking. */
-export async function watchRate(life: Life, sentinel: Sentinel, parts: EdgeParts): Promise<void> {
-  if (isRead(life)) await usedUp(rateKeys(life, sentinel, WATCHING), life, parts);
+export async function watchRate(
+  life: Life,
+  snapshot: Snapshot,
+  sentinel: Sentinel,
+  parts: EdgeParts,
+): Promise<void> {
+  if (isRead(life)) await usedUp(rateKeys(life, snapshot, sentinel, parts, WATCHING), life, parts);
 }
 
 const STOPPING: readonly RateKey["action"][] = ["block"];
@@ -111,9 +116,22 @@ function isRead({ method }: Life): boolean {
   return method === "GET" || method === "HEAD";
 }
 
-function rateKeys(life: Life, sentinel: Sentinel, actions: readonly RateKey["action"][]): RateKey[] {
+function rateKeys(
+  life: Life,
+  snapshot: Snapshot,
+  sentinel: Sentinel,
+  parts: EdgeParts,
+  actions: readonly RateKey["action"][],
+): RateKey[] {
+  if (modeOf(life, snapshot) === "off") return [];
   const { method, headers, clientIp, target } = life;
-  return sentinel.rateKeys({ method, target: target.rawTarget, headers: headers.list, clientIp }, actions);
+  const head = { method, target: target.rawTarget, headers: headers.list, clientIp };
+  return sentinel.rateKeys(head, parts.sentinelSettings(snapshot), actions);
+}
+
+/** What holds for the request's path, once it was inspected. */
+function modeOf(life: Life, snapshot: Snapshot): Override {
+  return life.sentinel?.mode ?? snapshot.mode;
 }
 
 /** Takes one from each of the limits; those that had none left. */
@@ -159,7 +177,7 @@ export async function inspectAnswer(
 ): Promise<Response> {
   if (life.route.kind === "media" || response.status === 101) return response;
   const { status, headers } = response;
-  const mode = life.sentinel?.mode ?? snapshot.mode;
+  const mode = modeOf(life, snapshot);
   const judge = (verdict: Verdict): "cut" | "pass" => {
     life.answer.push(verdict);
     return verdict.outcome === "block" && mode === "block" ? "cut" : "pass";

@@ -13,7 +13,7 @@ import type { Settings } from "./bindings.ts";
 import type { EdgeParts } from "./parts.ts";
 import { type Policy, readRulesPackage } from "./policy.ts";
 import type { Queue, RoomStatus } from "./queue/index.ts";
-import { createSentinel } from "./sentinel/index.ts";
+import { createSentinel, overrideKeys } from "./sentinel/index.ts";
 
 export interface OperatorParts {
   readonly policy: Policy;
@@ -48,6 +48,11 @@ export function operatorOf(parts: OperatorParts): EdgeParts["operate"] {
     ownOrigins,
     longestLifetimeMs: longestLifeMs(policy.cache.classes),
     rooms: queue.desk,
+    ruleNames: async (version) => {
+      if (version === null) return overrideKeys(policy.sentinel);
+      const content = await control.rulesPackage(version);
+      return content === null ? null : overrideKeys(readRulesPackage(content));
+    },
     checkRules,
   });
   const signals = insightSignals(insight, control, queue, blueprint);

@@ -276,6 +276,14 @@ describe("a rate rule whose limit is used up", () => {
     expect([status, headers.get("retry-after")]).toEqual([429, "60"]);
     expect((await walk({ limited: true, mode: "monitor" })).status).toBe(200);
   });
+
+  it("follows the mode of its path before the store's", async () => {
+    const at = async (mode: "block" | "monitor", pathMode: "off" | "monitor" | "block"): Promise<number> =>
+      (await walk({ limited: true, mode, verdict: () => ({ ...PASS, mode: pathMode }) })).status;
+    expect([await at("block", "monitor"), await at("block", "off"), await at("monitor", "block")]).toEqual([
+      200, 200, 429,
+    ]);
+  });
 });
 
 describe("the answer", () => {

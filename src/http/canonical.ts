@@ -120,6 +120,12 @@ function canonicalQuery(rawQuery: string): string {
     .replace(/[^!-~]/g, (char) => encodeURIComponent(char));
 }
 
+/** {@link CanonicalTarget.foldedPath} of a raw target, where the rest is of no interest. */
+export function foldedPathOf(rawTarget: string): string {
+  const rawPath = rawTarget.split("?", 1)[0] ?? "";
+  return SIMPLE_PATH.test(rawPath) ? rawPath.toLowerCase() : foldPath(rawPath);
+}
+
 function foldPath(rawPath: string): string {
   let text = rawPath;
   const ignored = new Set<CanonicalFault>();

@@ -15,6 +15,7 @@ export type {
 } from "./verdict.ts";
 export { NO_OVERRIDES, PASS } from "./verdict.ts";
 export type { SentinelPackage, PackageRate } from "./package.ts";
+export { overrideKeys } from "./engine/scope.ts";
 export { createSentinel, type Sentinel } from "./sentinel.ts";
 export type { RateKey } from "./rates.ts";
 export { type GuardedBody, guardBody } from "./response-guard.ts";

@@ -2,12 +2,11 @@
  * Rate rules: which limits a request takes from. Decides nothing that could fail;
  * the limits themselves fail open (a limit that cannot be asked limits nobody).
  */
+import { foldedPathOf } from "../http/canonical.ts";
 import { formPairs } from "./bodies/urlencoded.ts";
-import { pathPattern, plainPath } from "./engine/paths.ts";
+import { pathPattern } from "./engine/paths.ts";
 import type { PackageRate, RateKeyPart } from "./package.ts";
-import { normalizePath } from "./transformations/path.ts";
-import { percentDecode } from "./transformations/percent.ts";
-import type { InspectionRequest } from "./verdict.ts";
+import type { InspectionRequest, SentinelSettings } from "./verdict.ts";
 
 /** What the edge asks a rate-limit binding: one key a rule that is about this request. */
 export interface RateKey {
@@ -22,32 +21,39 @@ type Head = Pick<InspectionRequest, "method" | "target" | "headers" | "clientIp"
 
 const ALL: readonly RateKey["action"][] = ["block", "monitor"];
 
-/** Compiles rate rules to a function that is pure: no limit is touched here. */
+/**
+ * Compiles rate rules to a function that is pure: no limit is touched here.
+ * Operators' overrides come first: `actions` are those that the rules have in the end.
+ */
 export function rateMatcher(
   rates: readonly PackageRate[],
-): (request: Head, actions?: readonly RateKey["action"][]) => RateKey[] {
-  const compiled = rates.map((rate) => ({ rate, paths: rate.paths.map(pathPattern) }));
-  return (request, actions = ALL) => {
-    const candidates = compiled.filter(
-      ({ rate }) =>
-        actions.includes(rate.action) && (rate.methods.length === 0 || rate.methods.includes(request.method)),
-    );
+): (request: Head, settings: SentinelSettings, actions?: readonly RateKey["action"][]) => RateKey[] {
+  const compiled = rates.map((rate) => ({
+    rate,
+    paths: rate.paths.map((path) => pathPattern(withoutEnd(path.toLowerCase()))),
+  }));
+  return (request, { rules }, actions = ALL) => {
+    const candidates = compiled.flatMap(({ rate, paths }) => {
+      const action = rules[rate.id] ?? rate.action;
+      const asked = action !== "off" && actions.includes(action);
+      return asked && (rate.methods.length === 0 || rate.methods.includes(request.method))
+        ? [{ rate, paths, action }]
+        : [];
+    });
     if (candidates.length === 0) return [];
-    // Unlike trust, a limit follows the path however it is written.
-    const path = followedPath(request.target).toLowerCase();
+    // Unlike trust, a limit follows the path however it is spelled: as the most lenient origin would read it.
+    const path = withoutEnd(foldedPathOf(request.target));
     return candidates
       .filter(({ paths }) => paths.some((pattern) => pattern.test(path)))
-      .map(({ rate }) => ({
-        rule: rate.id,
-        binding: rate.limit,
-        key: keyOf(rate, request),
-        action: rate.action,
-      }));
+      .map(({ rate, action }) => ({ rule: rate.id, binding: rate.limit, key: keyOf(rate, request), action }));
   };
 }
 
-function followedPath(target: string): string {
-  return plainPath(target) ?? normalizePath(percentDecode(target.split("?", 1)[0] ?? ""));
+/** Without trailing slashes and blanks, which frameworks ignore. */
+function withoutEnd(path: string): string {
+  let end = path.length;
+  while (end > 1 && /[\s/]/.test(path.charAt(end - 1))) end--;
+  return path.slice(0, end);
 }
 
 function keyOf({ id, key }: PackageRate, request: Head): string {

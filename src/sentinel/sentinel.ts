@@ -32,9 +32,10 @@ export interface Sentinel {
   ): Verdict | Promise<Verdict>;
   /** The mode an operator set for the target's path; null: the global one holds. */
   modeOf(target: string, settings: SentinelSettings): Override | null;
-  /** The rate rules about this request that have one of `actions`, with their keys; the edge asks the bindings. */
+  /** The rate rules about this request that have one of `actions` under these settings, with their keys; the edge asks the bindings. */
   rateKeys(
     request: Pick<InspectionRequest, "method" | "target" | "headers" | "clientIp">,
+    settings: SentinelSettings,
     actions?: readonly RateKey["action"][],
   ): RateKey[];
   /** Judges an answer by its head at once, and by its body as it streams; `asked` is the verdict on its request. */

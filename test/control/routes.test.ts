@@ -33,6 +33,8 @@ function api() {
           ? { value: { ...(current as object | null), rate: input.rate } }
           : { refused: "the rate must be above 0" },
     },
+    ruleNames: (version) =>
+      Promise.resolve(new Set(version === null ? ["942100", "tag:sqli"] : ["published"])),
     checkRules: (content) =>
       Promise.resolve(new TextDecoder().decode(content).includes("bad") ? ["rule 7: unknown operator"] : []),
   });
@@ -120,6 +122,22 @@ describe("the private API of control", () => {
     expect((await get("/overrides")).body).toEqual([]);
     expect((await post("/undo", { version: 1, reason: "again" })).status).toBe(409);
     expect((await post("/undo", { version: 77, reason: "again" })).status).toBe(404);
+  });
+
+  it("takes overrides of rules and tags in force, and lets go of any", async () => {
+    const { post } = api();
+    const override = (rule: string, action: "off" | null) =>
+      post("/overrides", { rule, action, reason: "noisy" });
+    expect((await override("tag:sqli", "off")).status).toBe(200);
+    expect(await override("94210", "off")).toMatchObject({
+      status: 400,
+      body: { code: "payload-invalid", detail: expect.stringContaining("no rule 94210") },
+    });
+    expect((await override("tag:942100", "off")).status).toBe(400);
+    await post("/rules", { package: "a", reason: "new" });
+    expect((await override("942100", "off")).status).toBe(400);
+    expect((await override("published", "off")).status).toBe(200);
+    expect((await override("tag:sqli", null)).status).toBe(200);
   });
 
   it("pages through the audit log", async () => {

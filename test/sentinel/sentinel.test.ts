@@ -3,6 +3,7 @@ import {
   createSentinel,
   guardBody,
   NO_OVERRIDES,
+  overrideKeys,
   type SentinelSettings,
   type Verdict,
 } from "../../src/sentinel/index.ts";
@@ -400,10 +401,81 @@ test("rate rules give keys and touch nothing", () => {
   const headers = [["cookie", "a=1; sid=x|y"]] as const;
   const key = { rule: "login", binding: "RATE_5_60", key: "login|203.0.113.7|x%7Cy", action: "block" };
   for (const target of ["/login", "/login/step?x", "/x/../login", "/%6cogin", "//LOGIN"]) {
-    expect(sentinel.rateKeys(requestOf({ method: "POST", target, headers }))).toEqual([key]);
+    expect(sentinel.rateKeys(requestOf({ method: "POST", target, headers }), NO_OVERRIDES)).toEqual([key]);
   }
-  expect(sentinel.rateKeys(requestOf({ target: "/login" }))).toEqual([]);
-  expect(sentinel.rateKeys(requestOf({ method: "POST", target: "/loginx" }))).toEqual([]);
+  expect(sentinel.rateKeys(requestOf({ target: "/login" }), NO_OVERRIDES)).toEqual([]);
+  expect(sentinel.rateKeys(requestOf({ method: "POST", target: "/loginx" }), NO_OVERRIDES)).toEqual([]);
+});
+
+describe("rate rules", () => {
+  const rate = (id: string, path: string, action: "block" | "monitor") => ({
+    id,
+    description: "",
+    methods: [],
+    paths: [path],
+    key: [{ from: "ip" as const, name: "" }],
+    limit: "RATE_5_60",
+    action,
+  });
+  const rates = [
+    rate("login", "/account/login", "block"),
+    rate("watched", "/Catalog/", "monitor"),
+    rate("home", "/", "block"),
+  ];
+  const sentinel = createSentinel(packageOf([], { rates }));
+  const asked = (target: string, rules: SentinelSettings["rules"] = {}) =>
+    sentinel
+      .rateKeys(requestOf({ target }), { rules, paths: [] })
+      .map(({ rule, action }) => `${rule} ${action}`);
+
+  test.each([
+    "/account/login/",
+    "/account/login%2f",
+    "/account/login%2F?x=1",
+    "/account/login;x=1",
+    "/account;y/login",
+    "/account/login%3bx",
+    "/account/login%20",
+    "/account/login%20/",
+    "/../account/login",
+    "/account%5clogin",
+    "/account/%256cogin",
+    "/account/./login//",
+  ])("follow the path however it is spelled: %s", (target) => {
+    expect(asked(target)).toEqual(["login block"]);
+  });
+
+  test("mean other paths no more than before, and fold their own patterns the same way", () => {
+    expect(["/account/logins", "/account", "/account/login/x"].flatMap((target) => asked(target))).toEqual(
+      [],
+    );
+    expect(["/catalog", "/CATALOG/", "/"].map((target) => asked(target))).toEqual([
+      ["watched monitor"],
+      ["watched monitor"],
+      ["home block"],
+    ]);
+  });
+
+  test("are turned off, down and up by operators", () => {
+    expect(asked("/account/login", { login: "off" })).toEqual([]);
+    expect(asked("/account/login", { login: "monitor" })).toEqual(["login monitor"]);
+    expect(asked("/catalog", { watched: "block" })).toEqual(["watched block"]);
+    expect(asked("/catalog", { login: "off" })).toEqual(["watched monitor"]);
+  });
+
+  test("are asked by what they do in the end", () => {
+    const down: SentinelSettings = { rules: { login: "monitor" }, paths: [] };
+    expect(sentinel.rateKeys(requestOf({ target: "/account/login" }), down, ["block"])).toEqual([]);
+    expect(sentinel.rateKeys(requestOf({ target: "/account/login" }), down, ["monitor"])).toHaveLength(1);
+  });
+});
+
+test("an override means a rule, a rate rule, a tag or a class of the package", () => {
+  const rates = [
+    { id: "r-9", description: "", methods: [], paths: ["/"], key: [], limit: "L", action: "block" as const },
+  ];
+  const pkg = packageOf([{ id: "r-1", class: "sqli", tags: ["db"] }], { rates });
+  expect([...overrideKeys(pkg)].toSorted()).toEqual(["r-1", "r-9", "tag:db", "tag:sqli"]);
 });
 
 describe("answers", () => {

@@ -40,6 +40,8 @@ export interface ControlRoutesOptions {
   /** The longest time anything lives in a cache, ms: purges are remembered that long. */
   readonly longestLifetimeMs: number;
   readonly rooms: RoomDesk;
+  /** What overrides may name (ids, `tag:name`) under a version of the rules, null being the built-in one; null where that cannot be read. */
+  readonly ruleNames: (version: string | null) => Promise<ReadonlySet<string> | null>;
   /** Why a rules package cannot be used, fault by fault; empty where it can. */
   readonly checkRules: (content: Uint8Array) => Promise<readonly string[]>;
 }
@@ -168,6 +170,7 @@ function registerChanges(app: Hono<Env>, options: ControlRoutesOptions): void {
   app.post("/overrides", async (c) => {
     const said = await input(c, overrideInput);
     const { action, rule = null, path: at = null } = said;
+    if (rule !== null && action !== null) await requireRule(rule, options);
     return change(c, { kind: "override", rule, path: at, action, forMs: said.for ?? null }, said);
   });
   app.post("/purge", async (c) => {
@@ -213,6 +216,15 @@ function registerChanges(app: Hono<Env>, options: ControlRoutesOptions): void {
     const { version, reason } = await input(c, undoInput);
     return settle(c, control, await control.port.undo(version, metaOf(c, { reason })));
   });
+}
+
+/** An override of what is not there would hold nothing, and nobody would notice. */
+async function requireRule(rule: string, { control, ruleNames }: ControlRoutesOptions): Promise<void> {
+  const { active } = (await published(control)).rules;
+  const names = await ruleNames(active);
+  if (names === null || names.has(rule)) return;
+  const detail = `The rules in force (${active ?? "the built-in ones"}) have no ${rule.startsWith("tag:") ? rule : `rule ${rule}`}; correct the name, or publish the rules that have it first.`;
+  throw refusal("payload-invalid", 400, detail);
 }
 
 interface Said {

@@ -41,7 +41,7 @@ async function matches(
   const answers = response === null ? [] : answerVerdicts(sentinel, request, response, settings);
   return [
     ...[verdict, ...answers].flatMap(({ matches: found }) => found.map(({ rule }) => rule)),
-    ...sentinel.rateKeys(request).map(({ rule }) => rule),
+    ...sentinel.rateKeys(request, settings).map(({ rule }) => rule),
   ];
 }
 

@@ -112,9 +112,18 @@ export class Scopes {
   }
 }
 
+/** What overrides may name under a package: rules and rate rules by id, tags and classes as `tag:name`. */
+export function overrideKeys({ rules, rates }: SentinelPackage): Set<string> {
+  return new Set([...rules.flatMap(keysOf), ...rates.map(({ id }) => id)]);
+}
+
+function keysOf({ id, tags, class: className }: PackageRule): string[] {
+  return [id, ...tags.map((tag) => `tag:${tag}`), `tag:${className}`];
+}
+
 /** The rule's own override, else the first of its tags'. */
 function overrideOf({ rules }: SentinelSettings, rule: PackageRule): Override | null {
-  for (const key of [rule.id, ...rule.tags.map((tag) => `tag:${tag}`), `tag:${rule.class}`]) {
+  for (const key of keysOf(rule)) {
     const override = rules[key];
     if (override !== undefined) return override;
   }
