@@ -138,7 +138,7 @@ function modeOf(life: Life, snapshot: Snapshot): Override {
 async function usedUp(keys: readonly RateKey[], life: Life, parts: EdgeParts): Promise<RateKey[]> {
   const left = await Promise.all(keys.map(({ binding, key }) => parts.takeFromLimit(binding, key)));
   const over = keys.filter((_, index) => left[index] === false);
-  life.limited.push(...over.map(({ rule }) => rule));
+  life.limited.push(...over.map(({ rule, action }) => ({ rule, action })));
   for (const { rule } of over) parts.insight.count("rate-limited", { rule });
   return over;
 }

@@ -9,7 +9,7 @@ import { type FieldReader, Fields } from "./http/fields.ts";
 import { cookieValue } from "./http/headers.ts";
 import type { RequestEvent } from "./insight/index.ts";
 import type { GateOutcome } from "./queue/index.ts";
-import type { Verdict } from "./sentinel/index.ts";
+import type { RateKey, Verdict } from "./sentinel/index.ts";
 
 export interface Life {
   readonly requestId: string;
@@ -36,7 +36,7 @@ export interface Life {
   readonly answer: Verdict[];
   answerFailed: boolean;
   /** Rate rules whose limit was used up. */
-  readonly limited: string[];
+  readonly limited: Pick<RateKey, "rule" | "action">[];
   queue: GateOutcome | null;
   cache: Served | null;
   origin: (Pick<OriginReport, "zone" | "tries" | "ms"> & { readonly target: string }) | null;
@@ -87,15 +87,22 @@ function textOf(value: unknown): string | null {
   return typeof value === "string" ? value : null;
 }
 
-/** `X-Sentinel`: verdict, score, mode and the rules that counted, by id; of the request, and of the answer where it was judged. */
-export function sentinelField(life: Life): string {
-  const { sentinel, answer } = life;
+/**
+ * `X-Sentinel`: verdict, score, mode and the rules that counted, by id, of the
+ * request; then, where there is something to say, the budget that it exceeded and
+ * the rules that counted in its answer.
+ */
+export function sentinelField({ sentinel, answer }: Life): string {
   if (sentinel === null) return "verdict=none; score=0; mode=none; matched=";
-  const verdicts = [sentinel.verdict, ...answer];
-  const outcome = verdicts.some((verdict) => verdict.outcome === "block") ? "block" : "pass";
-  const score = verdicts.reduce((sum, verdict) => sum + verdict.score, 0);
-  const matched = verdicts.flatMap(({ matches }) => matches).filter(({ uncounted }) => uncounted === null);
-  return `verdict=${outcome}; score=${score}; mode=${sentinel.mode}; matched=${matched.map(({ rule }) => rule).join(",")}`;
+  const { verdict, mode } = sentinel;
+  const answered = countedIn(answer);
+  const budget = verdict.budget === null ? "" : `; budget=${verdict.budget}`;
+  return `verdict=${verdict.outcome}; score=${verdict.score}; mode=${mode}; matched=${countedIn([verdict])}${budget}${answered === "" ? "" : `; answer=${answered}`}`;
+}
+
+function countedIn(verdicts: readonly Verdict[]): string {
+  const counted = verdicts.flatMap(({ matches }) => matches).filter(({ uncounted }) => uncounted === null);
+  return counted.map(({ rule }) => rule).join(",");
 }
 
 /** `Server-Timing`; workerd's clock only moves at I/O, so that CPU time is not in it. */
@@ -148,13 +155,13 @@ function causeOf({ cause }: EdgeError): string | null {
   return cause instanceof Error ? (cause.stack ?? cause.message) : JSON.stringify(cause);
 }
 
-function sentinelRecord({ sentinel, answer, answerFailed }: Life): RequestEvent["sentinel"] {
+function sentinelRecord({ sentinel, answer, answerFailed, limited }: Life): RequestEvent["sentinel"] {
   if (sentinel === null) return null;
   const { mode, verdict } = sentinel;
   const failed = sentinel.failed || answerFailed;
   if (answer.length === 0 && verdict.matches.length === 0) {
     const { outcome, score, budget } = verdict;
-    return { outcome, mode, score, matches: [], budget, failed };
+    return { outcome, mode, score, matches: [], budget, limited, failed };
   }
   const verdicts = [verdict, ...answer];
   return {
@@ -171,6 +178,7 @@ function sentinelRecord({ sentinel, answer, answerFailed }: Life): RequestEvent[
       })),
     ),
     budget: verdict.budget,
+    limited,
     failed,
   };
 }

@@ -272,8 +272,9 @@ describe("an exception over an answer's body", () => {
 
 describe("a rate rule whose limit is used up", () => {
   it("is 429 with Retry-After in block mode, and passes in monitor mode", async () => {
-    const { status, headers } = await walk({ limited: true });
+    const { status, headers, event } = await walk({ limited: true });
     expect([status, headers.get("retry-after")]).toEqual([429, "60"]);
+    expect(event?.sentinel?.limited).toEqual([{ rule: "rate-1", action: "block" }]);
     expect((await walk({ limited: true, mode: "monitor" })).status).toBe(200);
   });
 
@@ -301,6 +302,21 @@ describe("the answer", () => {
     expect(told.headers.get("x-sentinel")).toBe("verdict=block; score=5; mode=block; matched=r-1");
     const untold = await walk({ verdict: () => BLOCK }, get("/a", { headers: { "x-edge-debug": "guess" } }));
     expect(untold.headers.get("x-sentinel")).toBeNull();
+  });
+
+  it("keeps apart in X-Sentinel what the request and what the answer showed, and names the budget", async () => {
+    const leak: Verdict = { ...BLOCK, matches: BLOCK.matches.map((match) => ({ ...match, rule: "leak-1" })) };
+    const told = async (scene: Scene): Promise<string | null> =>
+      (await walk(scene, get("/a", { headers: { "x-edge-debug": "token" } }))).headers.get("x-sentinel");
+    expect(await told({ answer: () => leak })).toBe(
+      "verdict=pass; score=0; mode=block; matched=; answer=leak-1",
+    );
+    expect(await told({ mode: "monitor", verdict: () => BLOCK, answer: () => leak })).toBe(
+      "verdict=block; score=5; mode=monitor; matched=r-1; answer=leak-1",
+    );
+    expect(await told({ verdict: () => ({ ...PASS, outcome: "block", budget: "work" }) })).toBe(
+      "verdict=block; score=0; mode=block; matched=; budget=work",
+    );
   });
 
   it("to http is the https address of the canonical path", async () => {

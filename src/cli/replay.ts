@@ -11,7 +11,7 @@ import {
 import { type EdgeAddress, addressedEdge } from "./client.ts";
 import { UsageError } from "./usage.ts";
 
-/** What an engine makes of a request. */
+/** What an engine makes of a request; what its answer shows is no part of it. */
 export interface Judgement {
   readonly outcome: string;
   readonly score: number;
@@ -66,7 +66,7 @@ export function judgedByEdge(sent: InspectionRequest, edge: EdgeAddress): Promis
 
 function readField(field: string): Judgement | null {
   const [, outcome, score, matched = ""] =
-    /^verdict=(block|pass); score=(\d+); mode=\w+; matched=(.*)$/.exec(field) ?? [];
+    /^verdict=(block|pass); score=(\d+); mode=\w+; matched=([^;]*)/.exec(field) ?? [];
   return outcome === undefined ? null : { outcome, score: Number(score), matched };
 }
 

@@ -24,6 +24,8 @@ export interface SentinelRecord {
   }[];
   /** The budget that the request exceeded. */
   readonly budget: string | null;
+  /** The rate rules whose limit was used up; one with `block` stopped the request in block mode (429). */
+  readonly limited: readonly { readonly rule: string; readonly action: "block" | "monitor" }[];
   /** The inspection itself failed. */
   readonly failed: boolean;
 }

@@ -25,6 +25,7 @@ const events: fc.Arbitrary<RequestEvent> = fc.record({
       mode: fc.constantFrom("block" as const, "monitor" as const, "off" as const),
       score: fc.nat(10),
       matches: fc.constantFrom([], [match]),
+      limited: fc.constant([]),
       budget: fc.constantFrom(null, "values"),
       failed: fc.boolean(),
     }),
