@@ -13,7 +13,7 @@ export interface Needs {
   readonly telling: Kinds;
 }
 
-/** Kinds as sql-tokens.ts writes them: all of the first text, one of each other; what is rarest in prose comes first. */
+/** Kinds as sql-reader.ts writes them: all of the first text, one of each other; what is rarest in prose comes first. */
 export function needs(all: string, ...some: readonly string[]): Needs {
   const telling = all === "" ? (some[0] ?? "") : all.slice(0, 1);
   return { all: kindsOf(all), some: some.map(kindsOf), telling: kindsOf(telling) };

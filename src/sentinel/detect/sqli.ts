@@ -2,7 +2,7 @@
  * SQL injection by grammar, not by phrase.
  *
  * A parameter becomes part of a statement in one of three places: as it is (a number, a name), inside single quotes,
- * or inside double quotes. For each of them the text is tokenised once (sql-tokens.ts) and the string of token kinds
+ * or inside double quotes. For each of them the text is tokenised once (sql-reader.ts) and the string of token kinds
  * is held against the signs of sql-signs.ts. A sign says what cannot be prose: `UNION SELECT` with a select list, a quote
  * broken out of and followed by an operator that compares, a comparison of two literals after AND or OR, a call of
  * a function that only an attacker calls. Words alone ("select union jack mugs", "drop table lamps") are no sign.
@@ -12,6 +12,7 @@
  * (Black Hat 2012); the grammar here is another one: signs with positions instead of a list of fingerprints.
  */
 import { codeOf, codesOf, meets, overlap, tellingOf } from "./sql-kinds.ts";
+import { readSql } from "./sql-reader.ts";
 import {
   AFTER_NUMBER,
   AFTER_QUOTE,
@@ -21,7 +22,7 @@ import {
   HEADS_AFTER_QUOTE,
   type Sign,
 } from "./sql-signs.ts";
-import { readSql, type SqlTokens } from "./sql-tokens.ts";
+import type { SqlTokens } from "./sql-tokens.ts";
 
 /** One of these is in every injection; texts without any are not tokenised at all. */
 const WORTH_READING =
