@@ -24,6 +24,8 @@ const WORD = 0x77;
 const SHORT = 2;
 /** A comment with no more than this behind it closes the text. */
 const COMMENT_REST = 8;
+/** A comment of words that dialects read differently is one up to this length. */
+const LINE_WORDS = 33;
 
 /**
  * Reads `text` from `start`. The tokens are one object that the next reading
@@ -51,6 +53,8 @@ class Reader {
   /** Words in a row. */
   private run = 0;
   private compared = false;
+  /** A line break not yet passed. */
+  private line = -1;
 
   constructor(text: string, start: number, out: SqlTokens) {
     this.text = text;
@@ -273,28 +277,46 @@ class Reader {
   }
 
   /**
-   * `--` and `#`. With no more than a word up to the end of the line they stand for white space. Followed by white space `--` is a comment everywhere, up to the end of the line; otherwise
-   * dialects differ, so a comment is noted and what follows is read all the same.
+   * `--` and `#`. A comment that ends with its line is white space; `#` only with no more than a few words,
+   * because to most databases it is an operator. What follows a last one is read all the same where the
+   * dialects differ, and noted.
    */
   private lineComment(length: number): void {
-    const blank = /^[\w-]{0,32}\r?\n/.exec(this.text.slice(this.at + length, this.at + length + 36));
-    if (blank !== null) {
-      this.at += length + blank[0].length;
+    const line = this.commentLine(length);
+    if (line > 0) {
+      this.at += line;
       return;
     }
     let rest = this.end - this.at - length;
     if (rest > COMMENT_REST) {
       this.push("l", length);
-      if (length === 2 && CLASS[this.code(0) & 0xff] === Class.space) {
-        const line = this.text.indexOf("\n", this.at);
-        this.at = line < 0 ? this.end : line;
-      }
+      if (length === 2 && CLASS[this.code(0) & 0xff] === Class.space) this.at = this.end;
       return;
     }
     const tail = this.text.slice(this.end - rest);
     rest = tail.trim().length;
     if (rest === 0 || !/["'`]|[^\s\d+-].*\s|^\d/.test(tail.trimEnd())) this.push("k", this.end - this.at);
     else this.push("l", length);
+  }
+
+  /** The length of a comment that ends with a line, its break included; 0: it is another. */
+  private commentLine(length: number): number {
+    const from = this.at + length;
+    const line = this.lineEnd(from);
+    if (line === this.end) return 0;
+    const everywhere = length === 2 && CLASS[this.text.charCodeAt(from) & 0xff] === Class.space;
+    if (!everywhere && (line - from > LINE_WORDS || !/^[\w \t-]*\r?$/.test(this.text.slice(from, line))))
+      return 0;
+    return line + 1 - this.at;
+  }
+
+  /** The next line break; looked for once a line, however many comments may begin in it. */
+  private lineEnd(from: number): number {
+    if (this.line < from) {
+      const found = this.text.indexOf("\n", from);
+      this.line = found < 0 ? this.end : found;
+    }
+    return this.line;
   }
 
   private blockComment(): void {
