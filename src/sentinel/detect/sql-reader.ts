@@ -42,6 +42,11 @@ const tokens = new SqlTokens();
 
 const GLUED = /(?:x?or|and)(?=\d)/iy;
 
+/** `sleep`, a comment, `(5)`. */
+const COMMENTED_CALL = /^(?:\/\*[^*]*\*\/)+\(/;
+/** The head of an ODBC escape, `{x 1}`, which stands for its value. */
+const ESCAPE = /\{\s{0,3}`?[a-z_]\w{0,20}`?\s{1,3}(?=[\d'"(][^{}]{0,60}\})/iy;
+
 class Reader {
   private readonly text: string;
   private readonly end: number;
@@ -53,6 +58,8 @@ class Reader {
   /** Words in a row. */
   private run = 0;
   private compared = false;
+  /** Inside an ODBC escape. */
+  private escaped = false;
   /** A line break not yet passed. */
   private line = -1;
 
@@ -134,9 +141,10 @@ class Reader {
     return true;
   }
 
-  /** `(` right behind; behind a space only for names that are no English words. */
+  /** `(` right behind, or a comment between; behind a space only for names that are no English words. */
   private isCalled(at: number, plain: boolean): boolean {
     const code = this.text.charCodeAt(at);
+    if (code === 0x2f) return COMMENTED_CALL.test(this.text.slice(at, at + 64));
     return code === 0x28 || (!plain && code === 0x20 && this.text.charCodeAt(at + 1) === 0x28);
   }
 
@@ -233,6 +241,14 @@ class Reader {
       case 0x40: // @
         this.variable();
         return;
+      case 0x7b: // {
+        this.escape();
+        return;
+      case 0x7d: // }
+        if (this.escaped) this.at += 1;
+        else this.push(".", 1);
+        this.escaped = false;
+        return;
       case 0x23: // #
         this.lineComment(1);
         return;
@@ -246,6 +262,16 @@ class Reader {
         return;
       default:
         this.operator(code);
+    }
+  }
+
+  private escape(): void {
+    ESCAPE.lastIndex = this.at;
+    const head = ESCAPE.exec(this.text);
+    if (head === null) this.push(".", 1);
+    else {
+      this.escaped = true;
+      this.at += head[0].length;
     }
   }
 

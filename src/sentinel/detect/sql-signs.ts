@@ -152,7 +152,7 @@ export const ANYWHERE: readonly FreeSign[] = [
   {
     name: "delete-from",
     needs: needs("eF"),
-    expression: /eF(?:w(?:W[!(]{0,5}[wnsf][=~ij(]|;?k)|[mM])|;ew{1,2}Fw/,
+    expression: /eF(?:w(?:W[!(]{0,5}[wnsf][=~ij(]|;?k)|[mM])|;ewFw(?:[Wk;)]|$)|;ewwFw[Wk;]/,
   },
   { name: "execute", needs: needs("X"), expression: /X(?:h|m|\(s[+|)]|\(v\)|s[|+])/ },
   { name: "declare", needs: needs("yv"), expression: /yv(?:w|f|c)(?:\(n\))?[;tS=#]/ },
@@ -176,7 +176,7 @@ export const HEADS_AFTER_NUMBER = codesOf("UOGI|+,&;HL~o");
 export const AFTER_NUMBER: readonly Sign[] = [
   { name: "into-file", expression: /^\){0,9}IK/ },
   { name: "call-comparison", expression: /^\){0,9}&[!+(]{0,9}[fc]\(\w?\)=/ },
-  { name: "union", expression: /^\){0,9}UA?(?:\({0,9}S|k$)/ },
+  { name: "union", expression: /^\){0,9}UA?(?:\({0,9}S|Rf?\(|k$)/ },
   { name: "null-comparison", expression: /^\){0,9}[|&]wi!?0/ },
   { name: "order-by-column", expression: /^\){0,9}[OG]B(?:[n0](?:,[nz0h(]|k|;|$)|\(S)|^\){0,9}Iv/ },
   { name: "subselect", expression: /^\){0,9}(?:[|+]|,\(?)\(?(?:S[^w]|C|[fhzc]\((?:[wns(#fc0V,)]))/ },
@@ -195,7 +195,7 @@ export const AFTER_NUMBER: readonly Sign[] = [
 ];
 
 /** What a sign of `AFTER_QUOTE` or `AFTER_SHORT_QUOTE` begins with, closing brackets aside. */
-export const HEADS_AFTER_QUOTE = codesOf("&|;kUYOGHLaWgI+=,~!bj^");
+export const HEADS_AFTER_QUOTE = codesOf("&|;kUYOGHLaWgIi+=,~!bj^");
 
 /** Signs right behind the quote that was broken out of. */
 export const AFTER_QUOTE: readonly Sign[] = [
@@ -225,9 +225,12 @@ export const AFTER_QUOTE: readonly Sign[] = [
     name: "statement",
     expression: /^\){0,9};(?:S(?:[^w]|w[,F;k])|pow|pwo|rI|eF|uwt|X[hmsw(]|yv|\$|gw|h|k|w[wM]?;k)/,
   },
-  { name: "union", expression: /^\){0,9}(?:U[AY]?\(?[AY]?S|YU)/ },
+  { name: "union", expression: /^\){0,9}(?:U[AY]?(?:\(?[AY]?S|Rf?\()|YU)/ },
   { name: "order-by-column", expression: /^\){0,9}[OG]B(?:n(?:,|k|;|$)|w[,]?[wn]?k|[fczh]\()/ },
-  { name: "clause", expression: /^\){0,9}(?:H[nws(]=?|Ln(?:,n)?[kI;]|aw?W|gw|IK|W[nsw(]=)/ },
+  {
+    name: "clause",
+    expression: /^\){0,9}(?:H[nws(]=?|Ln(?:,n)?[kI;]|aw?W|gw|I(?:K|v[,vk;])|i!?0;?[k&|]|W[nsw(]=)/,
+  },
   {
     name: "concatenated-call",
     expression: /^\){0,9}[|+=,~&]{1,3}\(?(?:S[^w]|Sw[,F]|C|[fczh]\((?:[wns(#fc0V,)+]))/,
@@ -239,6 +242,8 @@ export const AFTER_QUOTE: readonly Sign[] = [
 
 /** Signs behind a quote before which stands no more than a short word: `1' like '1`. */
 export const AFTER_SHORT_QUOTE: readonly Sign[] = [
+  // Any statement at all, the rest of the true one cut off: `'; grant all on *.* to x--`.
+  { name: "statement", expression: /^\){0,9};[wpt][^k;]{1,40};?k$/ },
   { name: "match", expression: /^\){0,9}!?(?:~[sqQ]|b[sqn]&|j\([sqn])/ },
   { name: "string-comparison", expression: /^\){0,9}=(?:\(?[qsn#]|$)/ },
   { name: "string-expression", expression: /^\){0,9}[|&+^]{1,2}(?:q$|s[|+&=])/ },
