@@ -45,6 +45,14 @@ export function addressedEdge(): EdgeAddress {
   return { url, token };
 }
 
+export function noEdge({ url }: EdgeAddress, cause: unknown): Refusal {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new Refusal(
+    `no edge answers at ${url} (${reason}); start it with "npm start", or set EDGE_URL`,
+    cause,
+  );
+}
+
 /**
  * Calls the private API of the running edge.
  * @param path below `/_edge/api/`
@@ -70,11 +78,7 @@ export async function callApi(
     });
   } catch (cause) {
     const inner = cause instanceof TypeError && cause.cause instanceof Error ? cause.cause : cause;
-    const reason = inner instanceof Error ? inner.message : String(inner);
-    throw new Refusal(
-      `no edge answers at ${edge.url} (${reason}); start it with "npm start", or set EDGE_URL`,
-      cause,
-    );
+    throw noEdge(edge, inner);
   }
   const text = await response.text();
   if (!response.ok) throw new Refusal(refusal(response.status, text));

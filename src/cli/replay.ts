@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { request as httpRequest } from "node:http";
+import { type ClientRequest, request as httpRequest } from "node:http";
 import { createInterface } from "node:readline";
 import { createSentinel, NO_OVERRIDES } from "../sentinel/index.ts";
 import {
@@ -8,8 +8,8 @@ import {
   parseEntry,
   requestOf,
 } from "../sentinel/compile/index.ts";
-import { type EdgeAddress, addressedEdge } from "./client.ts";
-import { UsageError } from "./usage.ts";
+import { type EdgeAddress, addressedEdge, noEdge } from "./client.ts";
+import { Refusal, UsageError } from "./usage.ts";
 
 /** What an engine makes of a request; what its answer shows is no part of it. */
 export interface Judgement {
@@ -37,31 +37,41 @@ export function asSent(recorded: InspectionRequest, edge: EdgeAddress): Inspecti
   return { ...recorded, headers: [...sent], protocol: "HTTP/1.1", clientIp: "127.0.0.1" };
 }
 
+/** A connection that is silent for longer is broken off. */
+const SILENCE_MS = 30_000;
+
 /**
- * The edge's judgement over HTTP, by `X-Sentinel`.
+ * The edge's judgement over HTTP, by `X-Sentinel`. Rejects where the connection breaks off.
  * @returns null where the request did not get as far as Sentinel (HTTP itself refuses it)
+ * @throws Refusal where no edge answers
  */
 export function judgedByEdge(sent: InspectionRequest, edge: EdgeAddress): Promise<Judgement | null> {
-  const { hostname, port } = new URL(edge.url);
   return new Promise((resolve, reject) => {
-    const call = httpRequest(
-      {
-        hostname,
-        port,
-        method: sent.method,
-        path: sent.target,
-        headers: Object.fromEntries(sent.headers),
-        agent: false,
-      },
-      (response) => {
-        response.resume();
-        const field = response.headers["x-sentinel"];
-        resolve(typeof field === "string" ? readField(field) : null);
-      },
-    );
-    call.once("error", reject);
+    const call = written(sent, edge);
+    if (call === null) return resolve(null);
+    call.once("response", (response) => {
+      response.resume();
+      const field = response.headers["x-sentinel"];
+      resolve(typeof field === "string" ? readField(field) : null);
+    });
+    call.on("error", (cause: NodeJS.ErrnoException) => {
+      const connected = cause.syscall !== "connect" && cause.syscall !== "getaddrinfo";
+      reject(connected ? cause : noEdge(edge, cause));
+    });
+    call.setTimeout(SILENCE_MS, () => call.destroy(new Error(`silent for ${SILENCE_MS / 1000} s`)));
     call.end(sent.body.byteLength > 0 ? sent.body : undefined);
   });
+}
+
+/** The request as Node writes it; null where it is none that HTTP can carry. */
+function written({ method, target, headers }: InspectionRequest, edge: EdgeAddress): ClientRequest | null {
+  const { hostname, port } = new URL(edge.url);
+  const fields = Object.fromEntries(headers);
+  try {
+    return httpRequest({ hostname, port, method, path: target, headers: fields, agent: false });
+  } catch {
+    return null;
+  }
 }
 
 function readField(field: string): Judgement | null {
@@ -80,32 +90,64 @@ export function judgeHere(pkg: SentinelPackage): (sent: InspectionRequest) => Pr
   };
 }
 
+type Outcome =
+  { readonly kind: "same" | "refused" } | { readonly kind: "different" | "broken"; readonly shown: string };
+
+/** @throws Refusal where no edge answers */
+async function compare(
+  recorded: InspectionRequest,
+  edge: EdgeAddress,
+  here: ReturnType<typeof judgeHere>,
+): Promise<Outcome> {
+  let sent: InspectionRequest;
+  try {
+    sent = asSent(recorded, edge);
+  } catch {
+    return { kind: "refused" };
+  }
+  try {
+    const theirs = await judgedByEdge(sent, edge);
+    if (theirs === null) return { kind: "refused" };
+    const [edgeSays, weSay] = [JSON.stringify(theirs), JSON.stringify(await here(sent))];
+    if (edgeSays === weSay) return { kind: "same" };
+    return { kind: "different", shown: `here ${weSay}, edge ${edgeSays}` };
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    return {
+      kind: "broken",
+      shown: `broken off (${error instanceof Error ? error.message : String(error)})`,
+    };
+  }
+}
+
 const SHOWN = 20;
 
-/** `edge rules replay FILE...`: exit status 1 where the running edge judges otherwise than these rules. */
+/**
+ * `edge rules replay FILE...`: exit status 1 where the running edge judges
+ * otherwise than these rules, or breaks off.
+ * @throws Refusal where no edge answers, or judges nothing
+ */
 export async function replayCommand(files: readonly string[], pkg: SentinelPackage): Promise<number> {
   if (files.length === 0) throw new UsageError("usage: edge rules replay FILE.jsonl...");
   const edge = addressedEdge();
   const here = judgeHere(pkg);
-  const counts = { same: 0, different: 0, refused: 0 };
+  const counts = { same: 0, different: 0, refused: 0, broken: 0 };
   for (const file of files) {
     for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
       if (line.trim() === "") continue;
       const entry = parseEntry(line);
-      const sent = asSent(requestOf(entry), edge);
-      const theirs = await judgedByEdge(sent, edge).catch(() => null);
-      const ours = await here(sent);
-      const kind =
-        theirs === null ? "refused" : JSON.stringify(theirs) === JSON.stringify(ours) ? "same" : "different";
-      counts[kind]++;
-      if (kind === "different" && counts.different <= SHOWN) {
-        process.stdout.write(`${entry.id}: here ${JSON.stringify(ours)}, edge ${JSON.stringify(theirs)}\n`);
-      }
+      const outcome = await compare(requestOf(entry), edge, here);
+      const count = ++counts[outcome.kind];
+      if ("shown" in outcome && count <= SHOWN) process.stdout.write(`${entry.id}: ${outcome.shown}\n`);
     }
   }
-  const { same, different, refused } = counts;
+  const { same, different, refused, broken } = counts;
+  const total = same + different + refused + broken;
+  if (total > 0 && same + different === 0) {
+    throw new Refusal(`the edge at ${edge.url} judged none of ${total} requests; is ADMIN_TOKEN its token?`);
+  }
   process.stdout.write(
-    `${same + different + refused} requests: ${same} judged alike, ${different} differently, ${refused} refused by HTTP before Sentinel\n`,
+    `${total} requests: ${same} judged alike, ${different} differently, ${refused} refused by HTTP before Sentinel, ${broken} broken off\n`,
   );
-  return different > 0 ? 1 : 0;
+  return different + broken > 0 ? 1 : 0;
 }

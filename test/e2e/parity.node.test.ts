@@ -28,7 +28,7 @@ it(
         const { request, response } = exchangeOf(example);
         if (response !== null) continue;
         const sent = asSent(request, address);
-        const theirs = await judgedByEdge(sent, address).catch(() => null);
+        const theirs = await judgedByEdge(sent, address);
         if (theirs === null) {
           counts.refused++;
           continue;
