@@ -4,5 +4,5 @@
  * in the Worker's bundle. Fails closed: a file with a fault yields no value.
  */
 export { type Fault, type Located, FaultList, formatFault } from "./faults.ts";
-export { type PolicyFile, readPolicy, parsePolicy, shownPath } from "./policy-file.ts";
+export { type PolicyFile, readPolicy, readSound, parsePolicy, shownPath } from "./policy-file.ts";
 export { blueprintSchema, readBlueprint } from "./blueprint.ts";

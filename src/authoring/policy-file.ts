@@ -31,6 +31,16 @@ export function readPolicy<S extends z.ZodType>(path: string, schema: S): Policy
   }
 }
 
+/**
+ * Reads a file whose sound parts are looked at further even where others are
+ * not: all faults by `schema`, and where there is one, the value by `remnant`,
+ * which puts something harmless in the place of what is faulty.
+ */
+export function readSound<T>(path: string, schema: z.ZodType<T>, remnant: z.ZodType<T>): PolicyFile<T> {
+  const strict = readPolicy(path, schema);
+  return strict.value === undefined ? { ...readPolicy(path, remnant), faults: strict.faults } : strict;
+}
+
 /** Checks YAML or JSON text against a schema; YAML faults and schema faults carry line and column. */
 export function parsePolicy<S extends z.ZodType>(
   file: string,
@@ -91,9 +101,22 @@ function explained(issue: z.core.$ZodIssue): Explained {
     case "invalid_type":
       return ofType(issue);
     case "too_small":
-      return { what: `is below ${issue.minimum}`, remedy: `write ${issue.minimum} or more` };
+      return {
+        what: `${SIZES[issue.origin]?.small ?? "is below"} ${issue.minimum}`,
+        remedy: `write ${issue.minimum}${SIZES[issue.origin]?.unit ?? ""} or more`,
+      };
     case "too_big":
-      return { what: `is above ${issue.maximum}`, remedy: `write ${issue.maximum} or less` };
+      return {
+        what: `${SIZES[issue.origin]?.big ?? "is above"} ${issue.maximum}`,
+        remedy: `write ${issue.maximum}${SIZES[issue.origin]?.unit ?? ""} or less`,
+      };
+    case "invalid_format":
+      return issue.format === "starts_with" && "prefix" in issue
+        ? {
+            what: `does not begin with "${String(issue.prefix)}"`,
+            remedy: `begin it with "${String(issue.prefix)}"`,
+          }
+        : unclear;
     case "invalid_value":
       return {
         what: "is none of what may stand here",
@@ -107,6 +130,18 @@ function explained(issue: z.core.$ZodIssue): Explained {
       return unclear;
   }
 }
+
+/** How a size that is wrong is spoken of, by what has it; numbers have none. */
+const SIZES: Readonly<
+  Record<string, { readonly small: string; readonly big: string; readonly unit: string }>
+> = {
+  string: {
+    small: "is shorter in characters than",
+    big: "is longer in characters than",
+    unit: " characters",
+  },
+  array: { small: "has fewer entries than", big: "has more entries than", unit: " entries" },
+};
 
 const TYPES: Readonly<Record<string, Explained>> = {
   string: {

@@ -390,6 +390,60 @@ describe("refused by name, line and remedy", () => {
     expect(faults).toEqual([]);
   });
 
+  test("faults of shape and of sense at once, and none that only follow from another", () => {
+    const { faults } = compile({
+      "a.yaml": `class: Test
+defaults: { variables: [args], severity: awful }
+lists: { bad: 7 }
+rules:
+  - { id: one, description: short, operator: sqli, tags: [t], hit: [GET /], miss: [GET /] }
+  - { id: two, description: a rule for tests, variables: [argz], operator: sqli, hit: [GET /], miss: [GET /] }
+  - { id: three, description: a rule for tests, operator: { phrases: $bad }, hit: [GET /], miss: [GET /] }
+  - { id: one, description: a rule for tests, variables: [client.ip], operator: { ip: [10.0.0.0/33] }, hit: [GET /], miss: [GET /] }
+rates:
+  - { id: four, description: short, paths: [x], key: [ip], limit: RATE, hit: [GET /], miss: [GET /] }
+`,
+      "exclusions.yaml": `exclusions:
+  - { rules: [one], paths: [/x], reason: short, expires: 2027-01-01 }
+  - { rules: [block], paths: [/x], reason: a reason that is long enough, expires: 2027-01-01 }
+  - { rules: [one, two], tags: [t], paths: [/x], reason: a reason that is long enough, expires: 2026-01-01 }
+`,
+    });
+    expect(faults.map(({ file, line }) => `${file.split("/").at(-1)}:${line}`).toSorted()).toEqual(
+      [1, 2, 3, 5, 6, 8, 8, 10, 10]
+        .map((line) => `a.yaml:${line}`)
+        .concat([2, 3, 4].map((line) => `exclusions.yaml:${line}`))
+        .toSorted(),
+    );
+  });
+
+  test.each([
+    ["description: short", /^rates\[0\]\.description: too short$/, /^say in one line what it holds back$/],
+    ["paths: [x]", /^rates\[0\]\.paths\[0\]: not a path pattern$/, /^begin it with \//],
+    ["paths: []", /^rates\[0\]\.paths: no path$/, /^give at least one/],
+    [
+      "hit: [{ response: { status: 99 } }]",
+      /^rates\[0\]\.hit\[0\]\.response\.status: is below 100$/,
+      /^write 100 or more$/,
+    ],
+  ])("%s says what to write", (line, message, remedy) => {
+    const keys = {
+      id: "four",
+      description: "a limit for tests",
+      paths: "[/x]",
+      key: "[ip]",
+      limit: "RATE",
+      hit: "[GET /x]",
+      miss: "[GET /]",
+    };
+    const [, key = "", value = ""] = /^(\w+): (.*)$/.exec(line) ?? [];
+    const text = Object.entries({ ...keys, [key]: value }).map((pair) => pair.join(": "));
+    const { faults } = compile({ "a.yaml": `class: test\nrates:\n  - ${text.join("\n    ")}\n` });
+    expect(faults).toHaveLength(1);
+    expect(faults[0]?.message).toMatch(message);
+    expect(faults[0]?.remedy).toMatch(remedy);
+  });
+
   test("all faults at once", () => {
     const { faults } = compile({
       "a.yaml": rule("variables: [argz, path:x]", "operator: { rx: '(' }"),

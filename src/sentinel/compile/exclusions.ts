@@ -1,7 +1,7 @@
 import type { PolicyFile } from "../../authoring/index.ts";
-import type { PackageExclusion, PackageRule, PackageTarget } from "../package.ts";
+import type { PackageExclusion, PackageTarget } from "../package.ts";
 import type { PackageBuilder } from "./builder.ts";
-import type { ExclusionSource } from "./schema.ts";
+import type { ExclusionsFile } from "./schema.ts";
 import { parseTarget } from "./targets.ts";
 
 /** Names by which people reach for the blocking decision. */
@@ -19,13 +19,14 @@ const DAY = 86_400_000;
 
 /** Compiles exclusions.yaml; `now` decides what is expired. */
 export function compileExclusions(
-  policy: PolicyFile<{ exclusions: ExclusionSource[] }>,
-  rules: readonly PackageRule[],
+  policy: PolicyFile<ExclusionsFile>,
+  rules: readonly { readonly id: string; readonly tags: readonly string[] }[],
   builder: PackageBuilder,
   now: number,
 ): PackageExclusion[] {
   const made: PackageExclusion[] = [];
   (policy.value?.exclusions ?? []).forEach((exclusion, index) => {
+    if (exclusion === null) return;
     const at = (...key: PropertyKey[]) => policy.locate(["exclusions", index, ...key]);
     if (exclusion.rules === undefined && exclusion.tags === undefined) {
       builder.fault(at(), "the exclusion names no rule", "give rules: or tags:");

@@ -3,17 +3,24 @@
  * folder with a fault yields no package, and all faults are given at once.
  */
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { z } from "zod";
-import { type Fault, type Located, type PolicyFile, readPolicy } from "../../authoring/index.ts";
+import { type Fault, type Located, type PolicyFile, readPolicy, readSound } from "../../authoring/index.ts";
 import { DEFAULT_SETTINGS, type PackageSettings, type SentinelPackage } from "../package.ts";
 import { type ExpressionReport, PackageBuilder } from "./builder.ts";
 import { compileExclusions } from "./exclusions.ts";
 import { filesOf } from "./folder.ts";
 import { proofCache } from "./proofs.ts";
 import { compileFile, type InlineTest } from "./rules.ts";
-import { exclusionsSchema, ruleFileSchema, type SettingsSource, settingsSchema } from "./schema.ts";
+import {
+  type ExclusionsFile,
+  exclusionsRemnant,
+  exclusionsSchema,
+  type RuleFile,
+  ruleFileRemnant,
+  ruleFileSchema,
+  type SettingsSource,
+  settingsSchema,
+} from "./schema.ts";
 
 export { type InlineTest } from "./rules.ts";
 export { describe } from "./expressions.ts";
@@ -64,15 +71,23 @@ export function compileSentinel(rulesDir: string, options: CompileOptions = {}):
   const ruleFiles = names.filter((name) => name !== "exclusions.yaml" && name !== "settings.yaml");
   const ids = new Map<string, Located>();
   const files = ruleFiles.map((name) => {
-    const policy = readPolicy(join(dir, name), ruleFileSchema);
+    const policy = readSound<RuleFile>(join(dir, name), ruleFileSchema, ruleFileRemnant);
     builder.faults.push(...policy.faults);
     return compileFile(policy, { dataDir: join(dir, "data"), builder, ids, rateLimits });
   });
   const rules = files.flatMap((file) => file.rules);
-  const settings = mergeSettings(optional(dir, "settings.yaml", settingsSchema, builder)?.value);
-  const exclusions = optional(dir, "exclusions.yaml", exclusionsSchema, builder);
+  const optional = <T>(name: string, read: (path: string) => PolicyFile<T>): PolicyFile<T> | undefined => {
+    if (!names.includes(name)) return undefined;
+    const policy = read(join(dir, name));
+    builder.faults.push(...policy.faults);
+    return policy;
+  };
+  const settings = optional("settings.yaml", (path) => readPolicy(path, settingsSchema));
+  const exclusions = optional("exclusions.yaml", (path) =>
+    readSound<ExclusionsFile>(path, exclusionsSchema, exclusionsRemnant),
+  );
   const content = {
-    settings,
+    settings: mergeSettings(settings?.value),
     rules,
     expressions: builder.expressions,
     literals: builder.literals,
@@ -80,7 +95,12 @@ export function compileSentinel(rulesDir: string, options: CompileOptions = {}):
     exclusions:
       exclusions === undefined
         ? []
-        : compileExclusions(exclusions, rules, builder, options.now ?? Date.now()),
+        : compileExclusions(
+            exclusions,
+            files.flatMap((file) => file.named),
+            builder,
+            options.now ?? Date.now(),
+          ),
     rates: files.flatMap((file) => file.rates),
   };
   builder.proofs.save();
@@ -93,19 +113,6 @@ export function compileSentinel(rulesDir: string, options: CompileOptions = {}):
   const value =
     builder.faults.length > 0 ? undefined : { format: 1 as const, version: versionOf(content), ...content };
   return { value, faults: builder.faults, report, tests: files.flatMap((file) => file.tests) };
-}
-
-function optional<S extends z.ZodType>(
-  dir: string,
-  name: string,
-  schema: S,
-  builder: PackageBuilder,
-): PolicyFile<z.output<S>> | undefined {
-  const path = join(dir, name);
-  if (!existsSync(path)) return undefined;
-  const policy = readPolicy(path, schema);
-  builder.faults.push(...policy.faults);
-  return policy;
 }
 
 function mergeSettings(source: SettingsSource | undefined): PackageSettings {

@@ -17,6 +17,8 @@ export interface CompiledFile {
   readonly rules: PackageRule[];
   readonly rates: PackageRate[];
   readonly tests: InlineTest[];
+  /** All rules of the file, those with faults too: what an exclusion can name. */
+  readonly named: { readonly id: string; readonly tags: readonly string[] }[];
 }
 
 const SCORES: Readonly<Record<Severity, number>> = { critical: 5, error: 4, warning: 3, notice: 2 };
@@ -37,9 +39,10 @@ export function compileFile(
   { dataDir, builder, ids, rateLimits }: FolderContext,
 ): CompiledFile {
   const file = policy.value;
-  const compiled: CompiledFile = { rules: [], rates: [], tests: [] };
+  const compiled: CompiledFile = { rules: [], rates: [], tests: [], named: [] };
   if (file === undefined) return compiled;
   const claim = (id: string, at: Located): void => {
+    if (id === "") return;
     const other = ids.get(id);
     if (other === undefined) ids.set(id, at);
     else
@@ -54,6 +57,8 @@ export function compileFile(
   (file.rules ?? []).forEach((rule, index) => {
     const path = ["rules", index];
     claim(rule.id, policy.locate([...path, "id"]));
+    compiled.named.push({ id: rule.id, tags: [...(file.defaults?.tags ?? []), ...(rule.tags ?? [])] });
+    if ("misshapen" in rule) return;
     const made = compileRule(rule, {
       file,
       dataDir,
@@ -66,6 +71,7 @@ export function compileFile(
   (file.rates ?? []).forEach((rate, index) => {
     const path = ["rates", index];
     claim(rate.id, policy.locate([...path, "id"]));
+    if ("misshapen" in rate) return;
     if (rateLimits !== undefined && !rateLimits.includes(rate.limit))
       builder.fault(
         policy.locate([...path, "limit"]),

@@ -88,7 +88,7 @@ const example = z.union([z.string().min(1), exampleMap], {
 const examples = z.array(example).min(1, "no example; give at least one request");
 
 const condition = z.strictObject({
-  variables: z.array(variable).min(1),
+  variables: z.array(variable).min(1, "no variable; name what is looked at"),
   transform: z.array(transformation).optional(),
   operator,
   raw: z.boolean().optional(),
@@ -113,15 +113,17 @@ const rule = z.strictObject({
   miss: examples,
 });
 
+const path = z.string().startsWith("/", "not a path pattern; begin it with /, as /account/login or /api/**");
+
 const rateKey = z
   .string()
   .regex(/^(?:ip|(?:header|cookie|arg):[^\s:]+)$/, "not a key; use ip, header:name, cookie:name or arg:name");
 
 const rate = z.strictObject({
   id: WORD,
-  description: z.string().min(8),
+  description: z.string().min(8, "too short; say in one line what it holds back"),
   methods: z.array(z.string().regex(/^[A-Z]+$/, "not a method; write it in capitals")).optional(),
-  paths: z.array(z.string().startsWith("/")).min(1),
+  paths: z.array(path).min(1, "no path; give at least one, such as /account/login or /api/**"),
   key: z.array(rateKey).min(1),
   limit: z
     .string()
@@ -134,38 +136,68 @@ const rate = z.strictObject({
   miss: examples,
 });
 
+const defaults = z.strictObject({
+  variables: z.array(variable).min(1).optional(),
+  transform: z.array(transformation).optional(),
+  severity: severity.optional(),
+  paranoia: z.int().min(1).max(4).optional(),
+  tags: z.array(WORD).optional(),
+  raw: z.boolean().optional(),
+  shadow: z.boolean().optional(),
+});
+const list = z.array(z.union([z.string(), z.number().transform(String)])).min(1);
+const macro = z.string().min(1);
+
 export const ruleFileSchema = z.strictObject({
   class: WORD,
   description: z.string().optional(),
-  defaults: z
-    .strictObject({
-      variables: z.array(variable).min(1).optional(),
-      transform: z.array(transformation).optional(),
-      severity: severity.optional(),
-      paranoia: z.int().min(1).max(4).optional(),
-      tags: z.array(WORD).optional(),
-      raw: z.boolean().optional(),
-      shadow: z.boolean().optional(),
-    })
-    .optional(),
-  lists: z.record(WORD, z.array(z.union([z.string(), z.number().transform(String)])).min(1)).optional(),
-  macros: z.record(WORD, z.string().min(1)).optional(),
+  defaults: defaults.optional(),
+  lists: z.record(WORD, list).optional(),
+  macros: z.record(WORD, macro).optional(),
   rules: z.array(rule).optional(),
   rates: z.array(rate).optional(),
 });
 
-export const exclusionsSchema = z.strictObject({
-  exclusions: z.array(
-    z.strictObject({
-      rules: z.array(z.string()).min(1).optional(),
-      tags: z.array(WORD).min(1).optional(),
-      paths: z.array(z.string().startsWith("/", "not a path pattern; begin it with /")).optional(),
-      parameters: z.array(variable).optional(),
-      reason: z.string().min(12, "no reason; say what was seen, when, and who decided"),
-      expires: z.iso.date("not a date; write YYYY-MM-DD"),
-    }),
-  ),
+const exclusion = z.strictObject({
+  rules: z.array(z.string()).min(1).optional(),
+  tags: z.array(WORD).min(1).optional(),
+  paths: z.array(path).optional(),
+  parameters: z.array(variable).optional(),
+  reason: z.string().min(12, "no reason; say what was seen, when, and who decided"),
+  expires: z.iso.date("not a date; write YYYY-MM-DD"),
 });
+
+export const exclusionsSchema = z.strictObject({ exclusions: z.array(exclusion) });
+
+/** A rule whose shape is wrong: what others may say of it, so that they are not called wrong with it. */
+const misshapen = z
+  .object({
+    misshapen: z.literal(true).default(true),
+    id: z.string().catch(""),
+    tags: z.array(z.string()).catch([]),
+  })
+  .catch({ misshapen: true, id: "", tags: [] });
+
+/** A rule file of which only the sound parts are left; what hangs on a faulty one finds a harmless one in its place. */
+export const ruleFileRemnant = z.object({
+  class: WORD.catch("misshapen"),
+  defaults: defaults.optional().catch({ variables: ["path"] }),
+  lists: z
+    .record(z.string(), list.catch(["misshapen"]))
+    .optional()
+    .catch(undefined),
+  macros: z.record(z.string(), macro.catch("misshapen")).optional().catch(undefined),
+  rules: z
+    .array(z.union([rule, misshapen]))
+    .optional()
+    .catch(undefined),
+  rates: z
+    .array(z.union([rate, misshapen]))
+    .optional()
+    .catch(undefined),
+});
+
+export const exclusionsRemnant = z.object({ exclusions: z.array(exclusion.nullable().catch(null)) });
 
 export const settingsSchema = z.strictObject({
   thresholds: z
@@ -185,12 +217,13 @@ export const settingsSchema = z.strictObject({
   beyond: z.enum(["pass", "reject"]).optional(),
 });
 
-export type RuleFile = z.output<typeof ruleFileSchema>;
-export type RuleSource = NonNullable<RuleFile["rules"]>[number];
-export type RateSource = NonNullable<RuleFile["rates"]>[number];
+export type RuleFile = z.output<typeof ruleFileRemnant>;
+export type Misshapen = z.output<typeof misshapen>;
+export type RuleSource = z.output<typeof rule>;
+export type RateSource = z.output<typeof rate>;
 export type ConditionSource = z.output<typeof condition>;
 export type OperatorSource = z.output<typeof operator>;
-export type ExclusionSource = z.output<typeof exclusionsSchema>["exclusions"][number];
+export type ExclusionsFile = z.output<typeof exclusionsRemnant>;
 export type SettingsSource = z.output<typeof settingsSchema>;
 export type Example = z.output<typeof example>;
 export type ExampleMap = z.output<typeof exampleMap>;
