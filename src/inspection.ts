@@ -38,6 +38,7 @@ export async function inspect(
     stream === null || wanted === 0
       ? null
       : await peekBody(stream, wanted, declaredLength(headers), BODY_DEADLINE_MS);
+  const partial = peeked?.complete === false;
   let verdict: Verdict;
   try {
     verdict = await sentinel.inspectRequest(
@@ -47,7 +48,7 @@ export async function inspect(
         protocol: life.protocol,
         headers: headers.list,
         body: peeked?.prefix ?? NO_BYTES,
-        bodyComplete: peeked?.complete ?? true,
+        bodyComplete: !partial,
         clientIp: life.clientIp,
       },
       parts.sentinelSettings(snapshot),
@@ -55,12 +56,12 @@ export async function inspect(
     );
   } catch (cause) {
     const mode = modeAfterFailure(life, snapshot, sentinel, parts);
-    life.sentinel = { verdict: PASS, mode, failed: true };
+    life.sentinel = { verdict: PASS, mode, partial, failed: true };
     if (mode === "block") throw cause;
     return peeked?.body ?? stream;
   }
   const mode = verdict.mode ?? snapshot.mode;
-  life.sentinel = { verdict, mode, failed: false };
+  life.sentinel = { verdict, mode, partial, failed: false };
   if (verdict.outcome === "block" && mode === "block") throw blocked(verdict);
   return peeked?.body ?? stream;
 }

@@ -31,7 +31,13 @@ export interface Life {
   access: Access | null;
   target: CanonicalTarget;
   route: Route;
-  sentinel: { readonly verdict: Verdict; readonly mode: Mode | "off"; readonly failed: boolean } | null;
+  sentinel: {
+    readonly verdict: Verdict;
+    readonly mode: Mode | "off";
+    /** The body goes on beyond what was inspected of it. */
+    readonly partial: boolean;
+    readonly failed: boolean;
+  } | null;
   /** Verdicts over the answer, as far as it was judged before it was recorded. */
   readonly answer: Verdict[];
   answerFailed: boolean;
@@ -89,15 +95,19 @@ function textOf(value: unknown): string | null {
 
 /**
  * `X-Sentinel`: verdict, score, mode and the rules that counted, by id, of the
- * request; then, where there is something to say, the budget that it exceeded and
- * the rules that counted in its answer.
+ * request; then, where there is something to say, the budget that it exceeded,
+ * that its body was inspected in part, and the rules that counted in its answer.
  */
 export function sentinelField({ sentinel, answer }: Life): string {
   if (sentinel === null) return "verdict=none; score=0; mode=none; matched=";
-  const { verdict, mode } = sentinel;
+  const { verdict, mode, partial } = sentinel;
   const answered = countedIn(answer);
-  const budget = verdict.budget === null ? "" : `; budget=${verdict.budget}`;
-  return `verdict=${verdict.outcome}; score=${verdict.score}; mode=${mode}; matched=${countedIn([verdict])}${budget}${answered === "" ? "" : `; answer=${answered}`}`;
+  return [
+    `verdict=${verdict.outcome}; score=${verdict.score}; mode=${mode}; matched=${countedIn([verdict])}`,
+    ...(verdict.budget === null ? [] : [`budget=${verdict.budget}`]),
+    ...(partial ? ["partial=1"] : []),
+    ...(answered === "" ? [] : [`answer=${answered}`]),
+  ].join("; ");
 }
 
 function countedIn(verdicts: readonly Verdict[]): string {
@@ -157,11 +167,11 @@ function causeOf({ cause }: EdgeError): string | null {
 
 function sentinelRecord({ sentinel, answer, answerFailed, limited }: Life): RequestEvent["sentinel"] {
   if (sentinel === null) return null;
-  const { mode, verdict } = sentinel;
+  const { mode, verdict, partial } = sentinel;
   const failed = sentinel.failed || answerFailed;
   if (answer.length === 0 && verdict.matches.length === 0) {
     const { outcome, score, budget } = verdict;
-    return { outcome, mode, score, matches: [], budget, limited, failed };
+    return { outcome, mode, score, matches: [], budget, limited, partial, failed };
   }
   const verdicts = [verdict, ...answer];
   return {
@@ -179,6 +189,7 @@ function sentinelRecord({ sentinel, answer, answerFailed, limited }: Life): Requ
     ),
     budget: verdict.budget,
     limited,
+    partial,
     failed,
   };
 }

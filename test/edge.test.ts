@@ -319,6 +319,18 @@ describe("the answer", () => {
     );
   });
 
+  it("says where only the beginning of a body was inspected", async () => {
+    const sent = async (bytes: number) => {
+      const headers = { "x-edge-debug": "token" };
+      const init = { method: "POST", body: new Uint8Array(bytes), headers };
+      const { headers: told, event } = await walk({}, get("/a", init));
+      return [told.get("x-sentinel"), event?.sentinel?.partial];
+    };
+    const passed = "verdict=pass; score=0; mode=block; matched=";
+    expect(await sent(1024 + 1)).toEqual([`${passed}; partial=1`, true]);
+    expect(await sent(1024 - 1)).toEqual([passed, false]);
+  });
+
   it("to http is the https address of the canonical path", async () => {
     const { status, headers } = await walk({}, new Request("http://store.acme.com/a//b?q=1"));
     expect([status, headers.get("location")]).toEqual([308, "https://store.acme.com/a/b?q=1"]);

@@ -26,6 +26,8 @@ export interface SentinelRecord {
   readonly budget: string | null;
   /** The rate rules whose limit was used up; one with `block` stopped the request in block mode (429). */
   readonly limited: readonly { readonly rule: string; readonly action: "block" | "monitor" }[];
+  /** The body goes on beyond what was inspected of it. */
+  readonly partial: boolean;
   /** The inspection itself failed. */
   readonly failed: boolean;
 }

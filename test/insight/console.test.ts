@@ -216,6 +216,7 @@ describe("the console", () => {
           matches,
           budget: null,
           limited: [],
+          partial: false,
           failed: false,
         },
         cache: null,

@@ -26,6 +26,7 @@ const events: fc.Arbitrary<RequestEvent> = fc.record({
       score: fc.nat(10),
       matches: fc.constantFrom([], [match]),
       limited: fc.constant([]),
+      partial: fc.boolean(),
       budget: fc.constantFrom(null, "values"),
       failed: fc.boolean(),
     }),
