@@ -1,6 +1,6 @@
 /** Wires the modules together, once an isolate and entry point. Bad bindings are an error of every request until they are mended. */
 import { type Settings, readSettings } from "./bindings.ts";
-import { PurgeView, createCache, longestLifeMs, purgesUnknown } from "./cache/index.ts";
+import { createCache, longestLifeMs, purgesUnknown } from "./cache/index.ts";
 import { type Control, type Snapshot, createControl } from "./control/index.ts";
 import { handle } from "./edge.ts";
 import type { Env } from "./env.ts";
@@ -95,6 +95,14 @@ function wire(env: Env, policy: Policy): EdgeParts {
     secure: settings.redirectToHttps,
   });
   const fabric = fabricOf(settings, policy);
+  const cache = createCache(policy.cache, {
+    cacheApi: caches.default,
+    host: blueprint.domain,
+    now,
+    random: Math.random,
+    observe: ({ kind, ...labels }) => insight.count(kind, labels),
+    publish: (invalidated, waitUntil) => control.invalidate(invalidated, waitUntil),
+  });
   return {
     blueprint,
     authorities: settings.authorities,
@@ -104,21 +112,14 @@ function wire(env: Env, policy: Policy): EdgeParts {
     gateway,
     control,
     fabric,
-    cache: createCache(policy.cache, {
-      cacheApi: caches.default,
-      host: blueprint.domain,
-      now,
-      random: Math.random,
-      observe: ({ kind, ...labels }) => insight.count(kind, labels),
-      publish: (invalidated, waitUntil) => control.invalidate(invalidated, waitUntil),
-    }),
+    cache,
     queue,
     insight,
     sentinel: sentinelsOf(policy, control, insight),
     takeFromLimit: limitsOf(env, insight),
     sentinelSettings: memoized((snapshot) => settingsOf(snapshot)),
     purges: memoized(({ source, purges }) =>
-      source === "builtin" ? purgesUnknown(wiredAt) : new PurgeView(purges),
+      source === "builtin" ? purgesUnknown(wiredAt) : cache.purgesOf(purges),
     ),
     operate: operatorWhenNeeded({ policy, settings, control, fabric, insight, queue }),
     now,

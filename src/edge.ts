@@ -263,7 +263,6 @@ async function forward(
     requestId: life.requestId,
     scheme: life.target.scheme,
     host: parts.blueprint.domain,
-    authority: life.target.authority,
     trace: life.trace,
     body,
     now: parts.now,

@@ -1,5 +1,5 @@
 import type { Answer } from "../http/answer.ts";
-import { keptQuery } from "./key.ts";
+import { keptQuery, targetOf } from "./key.ts";
 import type { CacheInput, Invalidated } from "./passage.ts";
 import type { CacheClass } from "./compiled.ts";
 import { cacheGroups } from "./tags.ts";
@@ -18,8 +18,7 @@ export function invalidatedBy(
   const add = (at: string, search: string): void => {
     const rules = classOf(at);
     if (rules === undefined) return;
-    const kept = search === "" ? "" : keptQuery(search, rules.query);
-    urls.add(kept === "" ? at : `${at}?${kept}`);
+    urls.add(targetOf(at, search === "" ? "" : keptQuery(search, rules.query)));
   };
   add(path, query);
   // A redirect's Location is where to go next, not what was changed.

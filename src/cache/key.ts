@@ -24,7 +24,7 @@ export function keyOf(
   known: ReadonlyMap<string, Dimension>,
 ): CacheKey | undefined {
   const kept = query === "" ? "" : keptQuery(query, rules.query);
-  const target = kept === "" ? path : `${path}?${kept}`;
+  const target = targetOf(path, kept);
   const dimensions: (readonly [string, string])[] = [];
   let text = lengthPrefixed(rules.name) + lengthPrefixed(host) + lengthPrefixed(path) + lengthPrefixed(kept);
   for (const name of rules.dimensions) {
@@ -33,6 +33,11 @@ export function keyOf(
     text += lengthPrefixed(name) + lengthPrefixed(value);
   }
   return text.length > MAX_KEY ? undefined : { text, target, dimensions };
+}
+
+/** Path and kept query as purges and invalidations name them. */
+export function targetOf(path: string, kept: string): string {
+  return kept === "" ? path : `${path}?${kept}`;
 }
 
 /**

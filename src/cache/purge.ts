@@ -1,3 +1,4 @@
+import { canonicalize } from "../http/canonical.ts";
 import { hashTag, hashText } from "./tags.ts";
 import type { StoredHead } from "./stored.ts";
 
@@ -33,9 +34,12 @@ export class PurgeView {
   readonly #prefixes: { readonly value: string; readonly times: Times }[] = [];
   readonly #all: Times = { soft: -1, hard: -1 };
   readonly #anyTag: Times = { soft: -1, hard: -1 };
+  readonly #targetOf: (url: string) => string;
   #latest = -1;
 
-  constructor(log: readonly Purge[]) {
+  /** `targetOf`: the target that pages of a URL are kept under, as their keys have it. */
+  constructor(log: readonly Purge[], targetOf: (url: string) => string = fromPath) {
+    this.#targetOf = targetOf;
     for (const purge of log) this.add(purge);
   }
 
@@ -52,12 +56,12 @@ export class PurgeView {
       case "all":
         return [this.#all];
       case "url":
-        return [entry(this.#urls, hashText(fromPath(purge.value)))];
+        return [entry(this.#urls, hashText(this.#targetOf(purge.value)))];
       case "tag":
         return [entry(this.#tags, hashTag(purge.value)), this.#anyTag];
       case "prefix": {
         const times = { soft: -1, hard: -1 };
-        this.#prefixes.push({ value: fromPath(purge.value), times });
+        this.#prefixes.push({ value: prefixOf(purge.value), times });
         return [times];
       }
       default:
@@ -101,9 +105,15 @@ function entry<K>(map: Map<K, Times>, key: K): Times {
   return found;
 }
 
-/** An absolute URL from its path on: there is one host. */
-function fromPath(value: string): string {
+/** A prefix as targets have it: its path canonical, a query as it stands. */
+function prefixOf(value: string): string {
+  const prefix = fromPath(value);
+  return prefix.includes("?") ? prefix : canonicalize(`https://-${prefix}`).path;
+}
+
+/** An absolute URL from its path on, without a fragment: there is one host. */
+export function fromPath(value: string): string {
   const authority = /^https?:\/\/[^/?#]*/i.exec(value)?.[0].length ?? 0;
-  const rest = value.slice(authority);
+  const [rest = ""] = value.slice(authority).split("#", 1);
   return rest.startsWith("/") ? rest : `/${rest}`;
 }

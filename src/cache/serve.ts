@@ -1,4 +1,5 @@
 import { discard, responseOf } from "../http/answer.ts";
+import { canonicalize } from "../http/canonical.ts";
 import type { Forwarded } from "./cache-status.ts";
 import { bypass, fromEntry, onlyIfCached } from "./answers.ts";
 import { type Classified, Classifier } from "./classify.ts";
@@ -10,7 +11,7 @@ import { Fetches, isFailure } from "./fetches.ts";
 import { FragmentError, MAX_FRAGMENTS, composed } from "./fragments.ts";
 import { timeToLive } from "./freshness.ts";
 import { invalidatedBy } from "./invalidation.ts";
-import { keyOf } from "./key.ts";
+import { keptQuery, keyOf, targetOf } from "./key.ts";
 import { originHeaders } from "./origin-request.ts";
 import {
   type BypassReason,
@@ -21,7 +22,7 @@ import {
   type Served,
   inputOf,
 } from "./passage.ts";
-import { type Purge, type PurgeState, PurgeView } from "./purge.ts";
+import { fromPath, type Purge, type PurgeState, PurgeView } from "./purge.ts";
 import { reuseOf, standsInForError } from "./reuse.ts";
 import { Shelf } from "./shelf.ts";
 import { CacheApiStore, MemoryStore } from "./store.ts";
@@ -70,6 +71,15 @@ export class EdgeCache {
     this.#shelf = new Shelf(this.memory, beneath, () => `${now().toString(36)}.${random().toString(36)}`);
     this.#fetches = new Fetches(this.#shelf, dependencies, policy.objectBytes);
     this.#together = new Together(this.#shelf, this.#fetches, now);
+  }
+
+  /** The control plane's purges, by what pages are kept under: any spelling of a URL that leads to a page names it. */
+  purgesOf(log: readonly Purge[]): PurgeView {
+    return new PurgeView(log, (url) => {
+      const { path, query } = canonicalize(`https://-${fromPath(url)}`);
+      const { rules } = this.#classifier.classOf(path);
+      return targetOf(path, rules === undefined ? query : keptQuery(query, rules.query));
+    });
   }
 
   /**

@@ -17,8 +17,6 @@ import { type BodyKind, isRepeatable } from "./retry.ts";
 import type { Route } from "./routes.ts";
 
 export interface ForwardContext extends Claims {
-  /** Authority as the client sent it: redirects lead there. Default: `host`. */
-  readonly authority?: string;
   /** The request's body where the caller has read or wrapped it already; bytes can be sent twice, a stream cannot. */
   readonly body?: Uint8Array | ReadableStream<Uint8Array> | null;
   /** Milliseconds since the epoch. */
@@ -92,10 +90,7 @@ export async function forward(
     isMedia,
     path,
     decode,
-    authorities: {
-      own: forwarder.ownHosts,
-      publicOrigin: `${ctx.scheme}://${ctx.authority ?? ctx.host}`,
-    },
+    ownHosts: forwarder.ownHosts,
     now: ctx.now,
     waitUntil: ctx.waitUntil,
   });

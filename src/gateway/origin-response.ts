@@ -20,18 +20,12 @@ export function hasNullBody(status: number): boolean {
 /** Codings that the runtime undoes when a body is read. */
 const DECODED: ReadonlySet<string> = new Set(["gzip", "br"]);
 
-export interface Authorities {
-  /** Hosts (with port) that mean the store itself, as origins write them: their own and the public one. */
-  readonly own: ReadonlySet<string>;
-  /** Scheme and authority as the client sees the store: `https://store.acme.com`. */
-  readonly publicOrigin: string;
-}
-
 /**
  * The response headers as the edge passes them on.
+ * @param ownHosts hosts (with port) that mean the store itself, as origins write them: their own and the public one
  * @param decoded whether the body will be read decoded (answers from Compute: Sentinel, fragments and cache see plain text)
  */
-export function responseHeaders(origin: Headers, authorities: Authorities, decoded: boolean): Headers {
+export function responseHeaders(origin: Headers, ownHosts: ReadonlySet<string>, decoded: boolean): Headers {
   const dropped = nominated(origin);
   const headers = new Headers(origin);
   for (const name of origin.keys()) {
@@ -39,18 +33,25 @@ export function responseHeaders(origin: Headers, authorities: Authorities, decod
   }
   for (const name of ["location", "content-location"]) {
     const value = headers.get(name);
-    if (value !== null) headers.set(name, publicLocation(value, authorities));
+    if (value !== null) headers.set(name, publicLocation(value, ownHosts));
   }
   if (decoded) forgetEncoding(headers);
   return headers;
 }
 
-/** An absolute URL of an origin becomes the public one; relative references and foreign hosts stay as they are. */
-export function publicLocation(location: string, authorities: Authorities): string {
-  const match = /^(?:https?:)?\/\/([^/?#]*)(.*)$/is.exec(location);
+/**
+ * An absolute URL of the store itself becomes a reference from the path on, which
+ * leads to wherever the client is: an answer may be kept for clients that came by
+ * another name (`store.acme.com:443`, an address of this machine). Relative
+ * references and foreign hosts stay as they are.
+ */
+export function publicLocation(location: string, ownHosts: ReadonlySet<string>): string {
+  const match = /^(?:https?:)?[/\\]{2}([^/\\?#]*)(.*)$/is.exec(location);
   const [, authority = "", rest = ""] = match ?? [];
-  if (match === null || !authorities.own.has(authority.toLowerCase())) return location;
-  return `${authorities.publicOrigin}${rest.startsWith("/") ? "" : "/"}${rest}`;
+  if (match === null || !ownHosts.has(authority.toLowerCase())) return location;
+  if (!/^[/\\]/.test(rest)) return `/${rest}`;
+  // `https://store.acme.com//evil.example` is a path of the store; without its beginning it would name a host.
+  return /^[/\\]{2}/.test(rest) ? `/.${rest}` : rest;
 }
 
 /** Whether the runtime decodes such a body when it is read. */

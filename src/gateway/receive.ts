@@ -7,14 +7,7 @@ import { judgeCompute, streamLimit } from "./compute-guard.ts";
 import type { CompiledRoutes } from "./compiled.ts";
 import { mediaHeaders } from "./media.ts";
 import type { Answer } from "./origin.ts";
-import {
-  type Authorities,
-  contentLength,
-  hasNullBody,
-  isDecodable,
-  mediaType,
-  responseHeaders,
-} from "./origin-response.ts";
+import { contentLength, hasNullBody, isDecodable, mediaType, responseHeaders } from "./origin-response.ts";
 import type { Pool } from "./pool.ts";
 import { type RelayEnd, relay } from "./relay.ts";
 
@@ -26,7 +19,7 @@ export interface Receiving {
   readonly path: string;
   /** Whether the runtime decodes the body when it is read. */
   readonly decode: boolean;
-  readonly authorities: Authorities;
+  readonly ownHosts: ReadonlySet<string>;
   readonly now: () => number;
   readonly waitUntil: (promise: Promise<unknown>) => void;
 }
@@ -48,9 +41,9 @@ export interface Received {
 }
 
 async function passedOn(response: Response, how: Receiving): Promise<Received> {
-  const { policy, isMedia, path, decode, authorities } = how;
+  const { policy, isMedia, path, decode, ownHosts } = how;
   const wasEncoded = decode && isDecodable(response.headers);
-  const headers = responseHeaders(response.headers, authorities, decode);
+  const headers = responseHeaders(response.headers, ownHosts, decode);
   const { status, statusText } = response;
   if (status === 101) {
     return { response: new Response(null, { status, headers, webSocket: response.webSocket }), ended: WHOLE };

@@ -173,6 +173,18 @@ describe("poisoning by what is not in the key", () => {
     expect(victim).not.toMatch(/evil|1337/);
   });
 
+  it("an allowed port in Host, through a redirect that is kept", async () => {
+    origin.answer = (_request, response) => {
+      response.setHeader("cache-control", "public, max-age=600");
+      response.writeHead(301, { location: "https://store.acme.com/new" }).end();
+    };
+    const path = `/catalog?page=${page}`;
+    await sendRaw(edge.url, `GET ${path} HTTP/1.1\r\nHost: store.acme.com:80\r\nConnection: close\r\n\r\n`);
+    const victim = await raw(path);
+    expect(victim).toMatch(/^cache-status: edge; hit/im);
+    expect(victim).toMatch(/^location: \/new\r$/im);
+  });
+
   it("fat GET, with a length and chunked", async () => {
     await raw(
       `/catalog?page=${page}`,

@@ -37,6 +37,24 @@ describe("a purge", () => {
     expect((await rig.get("/product/x?page=2")).outcome).toBe("hit");
   });
 
+  it.each([
+    ["/product/x?page=2&utm_source=mail", "/product/x?page=2"],
+    ["/product/x?z=1&page=2", "/product/x?page=2&z=9"],
+    ["https://store.acme.com//product/./x?page=2#top", "/product/x?page=2"],
+    ["/product/\u00fc?page=a+b", "/product/%C3%BC?page=a%20b"],
+    ["/product/a|b", "/product/a%7Cb"],
+    ["/product/d e", "/product/d%20e"],
+  ])("by url %s hits the page that a client gets at %s", async (value, path) => {
+    const rig = rigOf(policyOf([classWith({ query: ["page"] })]));
+    rig.origin = () => answer("x", tagged);
+    await (await rig.get(path)).response.text();
+    await rig.settle();
+    rig.clock.now += 1000;
+    rig.purges.push({ kind: "url", value, soft: false, at: rig.clock.now });
+    rig.clock.now += 1000;
+    expect((await rig.get(path)).outcome).toBe("miss");
+  });
+
   it("that is soft leaves the page to be served once more while it is fetched anew", async () => {
     const rig = rigOf(policy);
     rig.origin = () => answer(String(rig.asked.length), tagged, 200, rig.clock.now);

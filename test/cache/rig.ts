@@ -5,7 +5,7 @@ import {
   type Invalidated,
   type Purge,
   type Served,
-  PurgeView,
+  type PurgeView,
   createCache,
   inputOf,
 } from "../../src/cache/index.ts";
@@ -108,7 +108,7 @@ export function rigOf(
       ...inputOf(request),
       path: pathname,
       query,
-      purges: rig.view ?? new PurgeView(purges),
+      purges: rig.view ?? cache.purgesOf(purges),
       waitUntil,
     };
   };

@@ -216,6 +216,13 @@ describe("what is refused", () => {
       body: { path: "/a*b", action: "off", reason: "r" },
       status: 400,
     },
+    {
+      name: "a purge of another host",
+      path: "/purge",
+      body: { urls: ["https://evil.example/catalog"], reason: "r" },
+      status: 400,
+    },
+    { name: "a purge of two tags in one", path: "/purge", body: { tags: ["a,b"], reason: "r" }, status: 400 },
     { name: "a purge of nothing", path: "/purge", body: { reason: "r" }, status: 400 },
     { name: "a room that cannot be", path: "/rooms/..%2fx", body: { rate: 1, reason: "r" }, status: 400 },
     {
@@ -233,7 +240,7 @@ describe("what is refused", () => {
     expect(answer.body["requestId"]).toBe("r-1");
     expect((await get("/audit")).body).toEqual({ entries: [], next: null });
   });
-  it("covers every refusal above", () => expect(refusals).toHaveLength(19));
+  it("covers every refusal above", () => expect(refusals).toHaveLength(21));
 
   it("takes our own origin", async () => {
     const { post } = api();

@@ -128,9 +128,7 @@ describe("one request", () => {
     const it = scene(
       () => new Response(null, { status: 302, headers: { location: "http://10.0.0.0:8080/cart" } }),
     );
-    expect((await it.forward("GET", "/")).headers.get("location")).toBe("https://store.acme.com/cart");
-    const local = await it.forward("GET", "/", {}, { scheme: "http", authority: "127.0.0.1:8787" });
-    expect(local.headers.get("location")).toBe("http://127.0.0.1:8787/cart");
+    expect((await it.forward("GET", "/")).headers.get("location")).toBe("/cart");
   });
 
   test("an upload from a client that goes away is the client's error", async () => {

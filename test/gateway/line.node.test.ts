@@ -113,7 +113,7 @@ describe("through the whole line", () => {
   });
 
   test("redirects of the origin lead to where the client is", async () => {
-    expect((await ask(port, "/moved")).headers.location).toBe(`${edge.url}/cart`);
+    expect((await ask(port, "/moved")).headers.location).toBe("/cart");
   });
 
   test("WebSocket and server-sent events pass", async () => {

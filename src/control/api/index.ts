@@ -175,6 +175,9 @@ function registerChanges(app: Hono<Env>, options: ControlRoutesOptions): void {
   });
   app.post("/purge", async (c) => {
     const said = await input(c, purgeInput);
+    for (const tag of said.tags ?? []) requireTag(tag);
+    for (const url of [...(said.urls ?? []), ...(said.prefixes ?? [])])
+      requireOwnUrl(url, options.ownOrigins);
     const order = (kind: PurgeOrder["kind"], list: readonly string[] | undefined): PurgeOrder[] =>
       list === undefined ? [] : [{ kind, values: list, soft: said.soft, keepMs: options.longestLifetimeMs }];
     const orders = [
@@ -224,6 +227,23 @@ async function requireRule(rule: string, { control, ruleNames }: ControlRoutesOp
   const names = await ruleNames(active);
   if (names === null || names.has(rule)) return;
   const detail = `The rules in force (${active ?? "the built-in ones"}) have no ${rule.startsWith("tag:") ? rule : `rule ${rule}`}; correct the name, or publish the rules that have it first.`;
+  throw refusal("payload-invalid", 400, detail);
+}
+
+/** A purge of what cannot be there would succeed and do nothing. */
+function requireTag(tag: string): void {
+  if (/[\s,]/.test(tag))
+    throw refusal(
+      "payload-invalid",
+      400,
+      `No tag is ${tag}: commas and spaces part tags; give them one by one.`,
+    );
+}
+
+function requireOwnUrl(url: string, ownOrigins: readonly string[]): void {
+  const authority = /^https?:\/\/([^/?#]*)/i.exec(url)?.[1]?.toLowerCase();
+  if (authority === undefined || ownOrigins.some((origin) => origin.endsWith(`://${authority}`))) return;
+  const detail = `${authority} is not this store; give an address of ${ownOrigins[0] ?? "it"}, or a path.`;
   throw refusal("payload-invalid", 400, detail);
 }
 

@@ -73,7 +73,6 @@ export default {
         requestId: "harness-request",
         scheme: "http",
         host: HOST,
-        authority: target.authority,
         trace: traceOf(request.headers),
         now: Date.now,
         waitUntil: (promise) => ctx.waitUntil(promise),
