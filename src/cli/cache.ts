@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
 import { FaultList, readBlueprint } from "../authoring/index.ts";
 import { type ExplainedRequest, type Explanation, compileCache, explain } from "../cache/compile/index.ts";
-import { parseRequestText } from "../sentinel/compile/index.ts";
+import { parseRequestWords } from "../sentinel/compile/index.ts";
 import { policySources } from "./project.ts";
-import { UsageError } from "./usage.ts";
+import { UsageError, wholeNumber } from "./usage.ts";
 
 const USAGE = `edge cache explain URL|PATH|REQUEST   what the cache makes of a request: an address, a curl line
                                       (quoted or not), a HAR entry or a raw request
@@ -11,6 +11,7 @@ edge cache compile                    the compiled policy as JSON
   --rules FOLDER         instead of RULES_DIR or rules/
   --header 'Name: value' of the request, as often as needed
   --method METHOD        of the request; GET where nothing is said
+  --entry N              of a HAR with several, from 1
   --json                 for programs`;
 
 /**
@@ -36,7 +37,7 @@ function explainCommand(args: readonly string[]): number {
   const { value: blueprint, faults } = readBlueprint(policySources().blueprint);
   if (blueprint === undefined) throw new FaultList(faults);
   const { domain } = blueprint;
-  const explanation = explain(policy, domain, withOptions(requestOf(words, domain), options));
+  const explanation = explain(policy, domain, withOptions(requestOf(words, domain, options), options));
   process.stdout.write(
     options.json ? `${JSON.stringify(Object.fromEntries(explanation))}\n` : table(explanation),
   );
@@ -48,6 +49,7 @@ interface Options {
   readonly header: readonly string[];
   readonly method: string | undefined;
   readonly json: boolean;
+  readonly entry: number | undefined;
 }
 
 /** Our options stand before a curl line that is given word by word; what follows `curl` is curl's. */
@@ -65,20 +67,25 @@ function optionsOf(args: readonly string[]): {
       header: { type: "string", multiple: true, short: "H" },
       method: { type: "string", short: "X" },
       json: { type: "boolean" },
+      entry: { type: "string" },
     },
   });
   const { rules, header = [], method, json = false } = values;
-  return { options: { rules, header, method, json }, words: [...positionals, ...args.slice(ours.length)] };
+  const entry = wholeNumber("--entry", values.entry, 1);
+  return {
+    options: { rules, header, method, json, entry },
+    words: [...positionals, ...args.slice(ours.length)],
+  };
 }
 
 /** @throws UsageError */
-function requestOf(words: readonly string[], domain: string): ExplainedRequest {
+function requestOf(words: readonly string[], domain: string, { entry }: Options): ExplainedRequest {
   const [first = ""] = words;
   if (first.trim() === "") throw new UsageError(`no request; give an address or a curl line\n${USAGE}`);
   if (words.length === 1 && /^(?:https?:\/\/|\/)\S*$/i.test(first)) return get(absolute(first, domain));
-  const text = words.length === 1 ? first : words.map(quoted).join(" ");
+  const text = words.join(" ");
   try {
-    const { method, target, headers, body } = parseRequestText(text);
+    const { method, target, headers, body } = parseRequestWords(words, { entry });
     const host = /https?:\/\/([^\s/?#'"]+)/i.exec(text)?.[1] ?? domain;
     const fields = new Headers();
     for (const [name, value] of headers) fields.append(name, value);
@@ -96,11 +103,6 @@ function get(url: string): ExplainedRequest {
 /** A path is the store's own; `new URL` would tidy up what the edge gets to see. */
 function absolute(address: string, domain: string): string {
   return address.startsWith("/") ? `https://${domain}${address}` : address;
-}
-
-/** A word of this command line as a word of the text. */
-function quoted(word: string): string {
-  return word === "curl" ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** @throws UsageError */

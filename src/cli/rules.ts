@@ -10,6 +10,7 @@ import {
   explain,
   formatExplanation,
   parseRequestText,
+  parseRequestWords,
   type CorpusScore,
   ruleJsonSchema,
   runInlineTests,
@@ -20,15 +21,16 @@ import { checkPolicy } from "./compile.ts";
 import { type PolicySources, policySources } from "./project.ts";
 import { publishRules, rollbackRules } from "./publish.ts";
 import { replayCommand } from "./replay.ts";
-import { UsageError } from "./usage.ts";
+import { UsageError, wholeNumber } from "./usage.ts";
 
 const USAGE = `edge rules <command> [--rules DIR]
   check [--verbose]             compile all of rules/ and print every fault; --verbose: every expression's engine
   test                          run the examples beside the rules
   score FILE.jsonl... [--wrong N]   detection and false positives by set, and the rules to blame
   replay FILE.jsonl...          the same requests through the running edge: is its verdict these rules'?
-  explain REQUEST|FILE|- [--rule ID]   a curl line, HAR entry or raw request: what each rule saw, what
-                                matched, the score; --rule: everything that one rule saw
+  explain [--rule ID] [--entry N] REQUEST|FILE|-   a curl line, HAR entry or raw request: what each rule
+                                saw, what matched, the score; --rule: everything that one rule saw;
+                                --entry: which of a HAR with several
   publish [--reason TEXT]       put the rules in force on the running edge, without a deploy
   rollback [--to VERSION|built-in] [--reason TEXT]   back to the rules before
   schema                        JSON Schema of a rule file, for editors`;
@@ -38,6 +40,7 @@ const OPTIONS = {
   verbose: { type: "boolean" },
   wrong: { type: "string" },
   rule: { type: "string" },
+  entry: { type: "string" },
   reason: { type: "string" },
   to: { type: "string" },
 } as const;
@@ -71,8 +74,12 @@ export async function rulesCommand(args: string[]): Promise<number> {
   }
 }
 
+/** Our options stand before a curl line that is given word by word; what follows `curl` is curl's. */
 function readArgs(args: string[]) {
-  return parseArgs({ args, options: OPTIONS, allowPositionals: true });
+  const curl = args.indexOf("curl");
+  const ours = curl < 0 ? args : args.slice(0, curl);
+  const { values, positionals } = parseArgs({ args: ours, options: OPTIONS, allowPositionals: true });
+  return { values, positionals: [...positionals, ...args.slice(ours.length)] };
 }
 
 function check(options: Options): number {
@@ -126,24 +133,23 @@ async function explainCommand(words: string[], options: Options): Promise<number
   const { rule } = options;
   if (rule !== undefined && !value.rules.some(({ id }) => id === rule))
     throw new UsageError(`there is no rule ${rule}`);
-  const explanation = await explain(value, requestFrom(words), rule === undefined ? {} : { only: rule });
+  const explanation = await explain(
+    value,
+    requestFrom(words, options),
+    rule === undefined ? {} : { only: rule },
+  );
   for (const line of formatExplanation(explanation, value, rule !== undefined)) print(line);
   return 0;
 }
 
 /** The words as one text, or what the file (`-`: standard input) that they name holds. */
-function requestFrom(words: readonly string[]): ReturnType<typeof parseRequestText> {
+function requestFrom(words: readonly string[], options: Options): ReturnType<typeof parseRequestText> {
+  const choice = { entry: wholeNumber("--entry", options.entry, 1) };
   const [first = ""] = words;
-  const text =
-    words.length > 1
-      ? words.join(" ")
-      : first === "-"
-        ? readFileSync(0, "utf8")
-        : existsSync(first)
-          ? readFileSync(first, "utf8")
-          : first;
   try {
-    return parseRequestText(text);
+    if (words.length === 1 && (first === "-" || existsSync(first)))
+      return parseRequestText(readFileSync(first === "-" ? 0 : first, "utf8"), choice);
+    return parseRequestWords(words, choice);
   } catch (error) {
     throw new UsageError(
       `the request cannot be read: ${error instanceof Error ? error.message : String(error)}`,

@@ -13,3 +13,14 @@ export class Refusal extends Error {
     this.name = "Refusal";
   }
 }
+
+/**
+ * The number that an option was given.
+ * @throws UsageError where it is none, or below `least`
+ */
+export function wholeNumber(option: string, text: string | undefined, least: number): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d{1,9}$/.test(text) || Number(text) < least)
+    throw new UsageError(`${option} ${text} is no whole number from ${least} on`);
+  return Number(text);
+}

@@ -7,6 +7,7 @@ import {
   explain,
   formatExplanation,
   parseRequestText,
+  parseRequestWords,
   type SentinelPackage,
   scoreCorpus,
 } from "../../src/sentinel/compile/index.ts";
@@ -57,6 +58,98 @@ describe("a request as people have it", () => {
     expect([post.method, post.target, text(post.body)]).toEqual(["POST", "/", "a=1&b=x%20y"]);
     const get = parseRequestText("curl -G 'https://shop.example/s' -d q=1");
     expect([get.method, get.target, text(get.body)]).toEqual(["GET", "/s?q=1", ""]);
+  });
+
+  const header = (line: string, name: string): string | undefined =>
+    parseRequestText(line).headers.find(([given]) => given.toLowerCase() === name)?.[1];
+  const sent = (line: string): [string, string, string] => {
+    const { method, target, body } = parseRequestText(line);
+    return [method, target, text(body)];
+  };
+
+  test("what curl makes of its options", () => {
+    const at = "https://shop.example:8443/a";
+    expect(header(`curl -sSu joe:pw ${at}`, "authorization")).toBe("Basic am9lOnB3");
+    expect(sent(`curl -u joe:pw ${at}`)).toEqual(["GET", "/a", ""]);
+    expect(header(`curl ${at}`, "host")).toBe("shop.example:8443");
+    expect(header(`curl ${at} -H 'Host: other.example'`, "host")).toBe("other.example");
+    expect(header(`curl ${at} -H 'User-Agent:'`, "user-agent")).toBeUndefined();
+    expect(header(`curl -A a -e https://b/ ${at}`, "referer")).toBe("https://b/");
+    expect(header(`curl -b 'a=1; b=2' --url ${at}`, "cookie")).toBe("a=1; b=2");
+    expect(sent(`curl -I ${at}`)).toEqual(["HEAD", "/a", ""]);
+    expect(sent(`curl -XPUT ${at} -d ''`)).toEqual(["PUT", "/a", ""]);
+    expect(sent(`curl -G '${at}?x=1#f' -d q=1 --data-urlencode 'r=a&b'`)).toEqual([
+      "GET",
+      "/a?x=1&q=1&r=a%26b",
+      "",
+    ]);
+    expect(sent(`curl ${at} --json '{"a":' --json '1}'`)).toEqual(["POST", "/a", '{"a":1}']);
+    expect(header(`curl ${at} --json 1`, "accept")).toBe("application/json");
+  });
+
+  test("curl's files", () => {
+    const file = join(root, "data.txt");
+    writeFileSync(file, "a=1\nb=2\n");
+    const body = (option: string): string => sent(`curl https://shop.example/ ${option}`)[2];
+    expect(body(`-d @${file}`)).toBe("a=1b=2");
+    expect(body(`--data-binary @${file}`)).toBe("a=1\nb=2\n");
+    expect(body("--data-raw @x")).toBe("@x");
+    expect(body(`--data-urlencode n@${file}`)).toBe("n=a%3D1%0Ab%3D2%0A");
+    expect(() => body("-d @/nowhere/x")).toThrow("sends the file /nowhere/x, which cannot be read");
+  });
+
+  test("curl's multipart forms are parsed as such", async () => {
+    const file = join(root, "up.txt");
+    writeFileSync(file, "content");
+    const request = parseRequestText(`curl https://shop.example/ -F a=b -F 'up=@${file};type=text/plain'`);
+    const { values } = await explain(pkg, request);
+    expect(request.method).toBe("POST");
+    const seen = new Map(values.map(({ where, forms }) => [where, forms[0]]));
+    expect(seen.get("args.body:a")).toBe("b");
+    expect(text(request.body)).toContain(
+      'name="up"; filename="up.txt"\r\nContent-Type: text/plain\r\n\r\ncontent\r\n',
+    );
+  });
+
+  test.each([
+    ["curl --frobnicate x https://a.example/", "the curl option --frobnicate is not known"],
+    ["curl -sZ https://a.example/", "the curl option -Z is not known"],
+    ["curl https://a.example/ -H", "the curl option -H lacks its argument"],
+    ["curl https://a.example/ https://b.example/", "two URLs"],
+    ["curl 'https://a.example/", "a quote is not closed"],
+    ['curl "https://a.example/', "a quote is not closed"],
+    ["curl https://a.example/ -b jar.txt", "names a file of cookies"],
+    ['curl ^"https://a.example/', "a quote is not closed"],
+  ])("refused, not misread: %s", (line, message) => {
+    expect(() => parseRequestText(line)).toThrow(message);
+  });
+
+  test("curl as Chrome copies it for cmd.exe", () => {
+    const line = String.raw`curl ^"https://shop.example/s?q=a^%^20b^&r=^%^22^" ^
+  -X ^"PUT^" ^
+  -H ^"x-a: b^" ^
+  --data-raw ^"^{^\^"a^\^":^\^"c:^\^\d^\^"^}^"`;
+    const request = parseRequestText(line);
+    expect([request.method, request.target]).toEqual(["PUT", "/s?q=a%20b&r=%22"]);
+    expect(header(line, "x-a")).toBe("b");
+    expect(text(request.body)).toBe(String.raw`{"a":"c:\d"}`);
+  });
+
+  test("words from which a shell has taken the quotes", () => {
+    const request = parseRequestWords(["curl", "-H", "X-A: b c", "https://shop.example/?q=a b"]);
+    expect(request.target).toBe("/?q=a b");
+    expect(request.headers).toContainEqual(["X-A", "b c"]);
+    expect(parseRequestWords(["GET", "/x"]).target).toBe("/x");
+  });
+
+  test("which entry of a HAR is meant has to be said where there are several", () => {
+    const entry = (path: string) => ({
+      request: { method: "GET", url: `https://shop.example${path}`, headers: [] },
+    });
+    const har = JSON.stringify({ log: { entries: [entry("/1"), entry("/2")] } });
+    expect(() => parseRequestText(har)).toThrow("the HAR has 2 entries; say which with --entry 1 to 2");
+    expect(() => parseRequestText(har, { entry: 3 })).toThrow("no entry 3");
+    expect(parseRequestText(har, { entry: 2 }).target).toBe("/2");
   });
 
   test("a HAR entry, and a whole log", () => {

@@ -31,7 +31,7 @@ export { type CorpusEntry, type CorpusScore, parseEntry, requestOf, scoreCorpus 
 export type { SentinelPackage } from "../package.ts";
 export type { InspectionRequest } from "../verdict.ts";
 export { explain, type Explanation, formatExplanation } from "./explain.ts";
-export { parseRequestText } from "./request-formats.ts";
+export { parseRequestText, parseRequestWords, type RequestChoice } from "./request-formats.ts";
 export { exchangeOf, rawRequest } from "./examples.ts";
 
 export interface CompileReport {
