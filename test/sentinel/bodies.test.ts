@@ -56,6 +56,18 @@ const CASES: readonly (readonly [
     ["a=\xc3\xa9\xf0\x9f\x91\x9f'<?/"],
   ],
   ["JSON with a key twice", "application/json", '{"a":1,"a":2}', ["a=1", "a=2"], ["duplicate-key"]],
+  [
+    "JSON under long keys by the end of its name",
+    "application/json",
+    `{"${"k".repeat(600)}":{"a":[1]}}`,
+    [`${"k".repeat(508)}.a[0]=1`.slice(-514)],
+  ],
+  [
+    "XML under long names by the end of its name",
+    "text/xml",
+    `<${"k".repeat(600)}><a b="c">d</a></${"k".repeat(600)}>`,
+    [`${"k".repeat(510)}.a@b=c`, `${"k".repeat(510)}.a=d`],
+  ],
   ["JSON in JSON", "application/json", '{"a":"{\\"b\\":\\"c\\"}"}', ['a={"b":"c"}', "a.b=c"]],
   ["JSON in a form", "application/x-www-form-urlencoded", "a=%7B%22b%22%3A1%7D", ['a={"b":1}', "a.b=1"]],
   ["what follows broken JSON", "application/json", '{"a":1} or <x>', ["a=1", "=or <x>"], ["malformed-json"]],
@@ -242,7 +254,7 @@ describe("bodies", () => {
     expect(parsed.budget).toBeNull();
   });
 
-  test("all ran", () => expect(CASES).toHaveLength(51));
+  test("all ran", () => expect(CASES).toHaveLength(53));
 
   test("a prefix is marked and not called malformed", () => {
     expect(parse("application/json", '{"a":"b', false)).toMatchObject({

@@ -1,5 +1,6 @@
 import { Exceeded } from "../engine/transaction.ts";
 import { encode } from "../transformations/code-points.ts";
+import { nameWithin } from "./names.ts";
 
 /** What a parser hands over as it goes; each may throw `Exceeded`. */
 export interface JsonSink {
@@ -88,7 +89,7 @@ class JsonScanner {
       this.sink.key(key);
       this.space();
       if (!this.take(":")) return false;
-      if (!this.value(name === "" ? key : `${name}.${key}`)) return false;
+      if (!this.value(nameWithin(name, name === "" ? key : `.${key}`))) return false;
       this.space();
     } while (this.take(","));
     return this.take("}");
@@ -99,7 +100,7 @@ class JsonScanner {
     if (this.take("]")) return true;
     let index = 0;
     do {
-      if (!this.value(`${name}[${index++}]`)) return false;
+      if (!this.value(nameWithin(name, `[${index++}]`))) return false;
       this.space();
     } while (this.take(","));
     return this.take("]");

@@ -1,5 +1,6 @@
 import { Exceeded, type Transaction } from "../engine/transaction.ts";
 import { htmlDecode } from "../transformations/markup.ts";
+import { nameWithin } from "./names.ts";
 
 /** A text that could be XML, whatever it is declared as. */
 export function looksLikeXml(text: string): boolean {
@@ -24,6 +25,8 @@ class XmlScanner {
   private readonly text: string;
   private readonly tx: Transaction;
   private readonly open: string[] = [];
+  /** The paths of the open elements. */
+  private readonly paths: string[] = [];
   private run = "";
   private at = 0;
 
@@ -93,15 +96,22 @@ class XmlScanner {
     this.flush();
     const [whole, closing, name = "", attributes = "", empty] = found;
     this.at += whole.length;
-    if (closing === "/") return this.open.pop() === name;
+    if (closing === "/") return this.close() === name;
+    const path = this.paths.at(-1) ?? "";
     this.open.push(name);
+    this.paths.push(nameWithin(path, path === "" ? name : `.${name}`));
     if (this.open.length > this.tx.limits.nesting) throw new Exceeded("nesting");
     this.tx.add("args.body.names", "", name);
     for (const [, key = "", double, single] of attributes.matchAll(ATTRIBUTE)) {
       this.value(`@${key}`, htmlDecode(double ?? single ?? ""));
     }
-    if (empty === "/") this.open.pop();
+    if (empty === "/") this.close();
     return true;
+  }
+
+  private close(): string | undefined {
+    this.paths.pop();
+    return this.open.pop();
   }
 
   private flush(): void {
@@ -111,7 +121,7 @@ class XmlScanner {
   }
 
   private value(suffix: string, text: string): void {
-    this.tx.add("args.body", this.open.join(".") + suffix, text);
+    this.tx.add("args.body", (this.paths.at(-1) ?? "") + suffix, text);
   }
 }
 
