@@ -213,6 +213,7 @@ class Visit implements CacheInput {
   readonly path: string;
   readonly query: string;
   readonly purges: PurgeView;
+  readonly originMs: number;
   readonly waitUntil: WaitUntil;
   private readonly make: () => Request;
   private made: Request | null = null;
@@ -226,6 +227,7 @@ class Visit implements CacheInput {
     this.path = life.target.path;
     this.query = life.target.query;
     this.purges = purges;
+    this.originMs = life.route.deadlineMs;
     this.waitUntil = waitUntil;
     this.make = () => originRequest(headers, life, parts);
   }

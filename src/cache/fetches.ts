@@ -91,7 +91,7 @@ export class Fetches {
   ): Promise<Landing> {
     const now = this.#dependencies.now();
     this.#sweep(now);
-    const flight = flightKey === undefined ? undefined : new Flight(now);
+    const flight = flightKey === undefined ? undefined : new Flight(now, passage.input.originMs);
     if (flight !== undefined && flightKey !== undefined) this.#flights.set(flightKey, flight);
     const leave = (): void => {
       if (flightKey !== undefined && this.#flights.get(flightKey) === flight) this.#flights.delete(flightKey);

@@ -21,23 +21,23 @@ export type FlightState =
 /** What others may share. */
 export type Shared = Extract<FlightState, { phase: "stored" | "streaming" }>;
 
-const WAIT_MS = 10_000;
-/** No origin request takes longer; what has, was cut off with the request that made it. */
-const LOST_MS = 30_000;
+/** Beside the origin's own time: for looking into the tier beneath, and for the inspection of what the answer begins with. */
+const AROUND_MS = 20_000;
 
 /** One origin request that others may wait for (RFC 9111 section 4: collapsed requests). */
 export class Flight {
   readonly #signal = new Signal();
-  readonly #began: number;
+  readonly #lostAt: number;
   #state: FlightState = { phase: "waiting" };
 
-  constructor(now: number) {
-    this.#began = now;
+  /** @param originMs how long the origin may take to answer; what takes much longer was cut off with the request that made it */
+  constructor(now: number, originMs: number) {
+    this.#lostAt = now + originMs + AROUND_MS;
   }
 
   /** Whether it will come to nothing, because the request that made it is no more. */
   isLost(now: number): boolean {
-    if (this.#state.phase === "waiting") return now - this.#began > LOST_MS;
+    if (this.#state.phase === "waiting") return now >= this.#lostAt;
     return this.#state.phase === "streaming" && this.#state.body.isStuck();
   }
 
@@ -46,9 +46,10 @@ export class Flight {
     this.#signal.wake();
   }
 
-  /** What it comes to; `waiting` where that takes longer than a follower should wait. */
-  async outcome(): Promise<FlightState> {
-    while (this.#state.phase === "waiting") if (!(await this.#signal.change(WAIT_MS))) break;
+  /** What it comes to; `waiting` where it is lost. */
+  async outcome(now: () => number): Promise<FlightState> {
+    while (this.#state.phase === "waiting" && !this.isLost(now()))
+      await this.#signal.change(this.#lostAt - now());
     return this.#state;
   }
 }

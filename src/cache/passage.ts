@@ -46,6 +46,8 @@ export interface CacheInput {
   readonly query: string;
   /** The control plane's purges. */
   readonly purges: PurgeView;
+  /** How long the origin may take to its first byte over all tries, ms. */
+  readonly originMs: number;
   readonly waitUntil: (promise: Promise<unknown>) => void;
 }
 

@@ -48,12 +48,15 @@ export class Together {
     const { key } = passage;
     let flightKey = key.text;
     // As asked, then among those of the same variant, then among those who come after a purge.
-    for (let attempts = 3; attempts > 0; attempts--) {
+    for (let attempts = 3; attempts > 0;) {
       const flight = this.#fetches.under(flightKey);
       if (flight === undefined) {
         return this.#arrived(passage, entry) ?? this.#asked(passage, entry, keepsOld, flightKey, why);
       }
-      const state = await flight.outcome();
+      const state = await flight.outcome(this.#now);
+      // Lost: the first of those who waited asks anew, and the others wait for that.
+      if (state.phase === "waiting") continue;
+      attempts--;
       if (state.phase === "failed") throw state.error;
       if (state.phase !== "stored" && state.phase !== "streaming") return undefined;
       if (isFor(passage, state)) return fromFlight(passage, state, why, this.#now());

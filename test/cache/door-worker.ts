@@ -36,6 +36,7 @@ const worker = {
       path: url.pathname,
       query: url.search.slice(1),
       purges: NO_PURGES,
+      originMs: 10_000,
       waitUntil: (promise: Promise<unknown>): void => context.waitUntil(promise),
     };
     const fetchOrigin = async (asked: Request): Promise<Response> =>

@@ -109,6 +109,7 @@ export function rigOf(
       path: pathname,
       query,
       purges: rig.view ?? cache.purgesOf(purges),
+      originMs: 15_000,
       waitUntil,
     };
   };

@@ -1,5 +1,5 @@
 /** Races and strangers: what must not get stuck, be emptied, or fill up. */
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { BodyLog, byteBudget } from "../../src/cache/body-log.ts";
 
 import { type Purge, PurgeView } from "../../src/cache/index.ts";
@@ -25,13 +25,52 @@ function stuckBody(): ReadableStream<Uint8Array> {
   return new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode("half")) });
 }
 
+describe("fifty at once, of an origin that is slow", () => {
+  afterEach(() => void vi.useRealTimers());
+
+  const crowd = (rig: Rig): Promise<string[]> =>
+    Promise.all(Array.from({ length: 50 }, async () => (await rig.get("/a")).response.text()));
+  const later = async (ms: number, body: string): Promise<Response> =>
+    new Promise((resolve) => setTimeout(() => resolve(new Response(body, { headers: PAGE })), ms));
+  /** A rig whose clock and timers are one. */
+  const timedRig = (): Rig => {
+    vi.useFakeTimers();
+    return rigOf(follow(), null, {
+      get now() {
+        return Date.now();
+      },
+    });
+  };
+
+  it("wait for the one request as long as its route gives it", async () => {
+    const rig = timedRig();
+    rig.origin = async () => later(12_000, "slow");
+    const all = crowd(rig);
+    await vi.advanceTimersByTimeAsync(12_000);
+    expect(new Set(await all)).toEqual(new Set(["slow"]));
+    expect(rig.asked).toHaveLength(1);
+  });
+
+  it("ask anew together where that request is lost", async () => {
+    const rig = timedRig();
+    slowOrigin(rig);
+    void rig.get("/a");
+    await vi.advanceTimersByTimeAsync(0);
+    const all = crowd(rig);
+    rig.origin = async () => later(14_000, "again");
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(new Set(await all)).toEqual(new Set(["again"]));
+    expect(rig.asked).toHaveLength(2);
+  });
+});
+
 describe("a fetch that was cut off with its request", () => {
   it("before its answer came is not waited for for ever", async () => {
     const rig = rigOf(follow());
     slowOrigin(rig);
     void rig.get("/a");
     await until(() => rig.asked.length === 1);
-    rig.clock.now += 31 * SECOND;
+    rig.clock.now += 36 * SECOND;
     rig.origin = () => answer("fresh", PAGE, 200, rig.clock.now);
     expect(await (await rig.get("/a")).response.text()).toBe("fresh");
     expect(rig.asked).toHaveLength(2);
@@ -42,7 +81,7 @@ describe("a fetch that was cut off with its request", () => {
     rig.origin = () => new Response(stuckBody(), { headers: PAGE });
     const first = await rig.get("/a");
     expect(first.outcome).toBe("miss");
-    rig.clock.now += 31 * SECOND;
+    rig.clock.now += 36 * SECOND;
     rig.origin = () => answer("whole", PAGE, 200, rig.clock.now);
     expect(await (await rig.get("/a")).response.text()).toBe("whole");
   });
@@ -57,7 +96,7 @@ describe("a fetch that was cut off with its request", () => {
     slowOrigin(rig);
     expect((await rig.get("/a")).outcome).toBe("stale");
     await until(() => rig.asked.length === 2);
-    rig.clock.now += 31 * SECOND;
+    rig.clock.now += 36 * SECOND;
     rig.origin = () => answer("v2", swr, 200, rig.clock.now);
     expect((await rig.get("/a")).outcome).toBe("stale");
     await until(() => rig.asked.length === 3);
