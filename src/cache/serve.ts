@@ -11,6 +11,7 @@ import { Fetches, isFailure } from "./fetches.ts";
 import { FragmentError, MAX_FRAGMENTS, composed } from "./fragments.ts";
 import { timeToLive } from "./freshness.ts";
 import { invalidatedBy } from "./invalidation.ts";
+import { Invalidations } from "./invalidations.ts";
 import { keptQuery, keyOf, targetOf } from "./key.ts";
 import { originHeaders } from "./origin-request.ts";
 import {
@@ -55,8 +56,7 @@ export class EdgeCache {
   readonly #together: Together;
   readonly #failing = new Until(REMEMBERED_KEYS);
   /** Invalidations by unsafe requests that this isolate has seen. */
-  #invalidations = new PurgeView([]);
-  #invalidated = 0;
+  readonly #invalidations = new Invalidations();
 
   constructor(policy: CompiledCachePolicy, dependencies: CacheDependencies) {
     const { now, random, cacheApi, host } = dependencies;
@@ -146,7 +146,7 @@ export class EdgeCache {
 
   #purgeState(head: StoredHead, purges: PurgeView): PurgeState {
     const ordered = purges.stateOf(head);
-    return ordered === "hard" || this.#invalidations.stateOf(head) === "none" ? ordered : "hard";
+    return this.#invalidations.hits(head) ? "hard" : ordered;
   }
 
   /** Asks the origin, alone or together with those who want the same; a failing origin is stood in for where that is allowed. */
@@ -222,17 +222,9 @@ export class EdgeCache {
     const safe = input.method === "OPTIONS" || input.method === "TRACE";
     if (safe || served.answer.status >= 400) return served;
     const invalidated = invalidatedBy(input, served.answer, (path) => this.#classifier.classOf(path).rules);
-    for (const purge of invalidated) this.#invalidate({ ...purge, soft: false, at: this.#now() });
+    for (const each of invalidated) this.#invalidations.add(each, this.#now());
     if (invalidated.length > 0) this.#publish(invalidated, input.waitUntil);
     return served;
-  }
-
-  /** Remembers an invalidation; when there are too many, as one of everything. */
-  #invalidate(purge: Purge): void {
-    if (++this.#invalidated > REMEMBERED_KEYS) {
-      this.#invalidations = new PurgeView([{ ...purge, kind: "all", value: "" }]);
-      this.#invalidated = 0;
-    } else this.#invalidations.add(purge);
   }
 }
 
