@@ -1,14 +1,8 @@
-import { createReadStream } from "node:fs";
 import { type ClientRequest, request as httpRequest } from "node:http";
-import { createInterface } from "node:readline";
 import { createSentinel, NO_OVERRIDES } from "../sentinel/index.ts";
-import {
-  type InspectionRequest,
-  type SentinelPackage,
-  parseEntry,
-  requestOf,
-} from "../sentinel/compile/index.ts";
+import { type InspectionRequest, type SentinelPackage, requestOf } from "../sentinel/compile/index.ts";
 import { type EdgeAddress, addressedEdge, noEdge } from "./client.ts";
+import { corpusEntries } from "./corpus.ts";
 import { Refusal, UsageError } from "./usage.ts";
 
 /** What an engine makes of a request; what its answer shows is no part of it. */
@@ -132,14 +126,10 @@ export async function replayCommand(files: readonly string[], pkg: SentinelPacka
   const edge = addressedEdge();
   const here = judgeHere(pkg);
   const counts = { same: 0, different: 0, refused: 0, broken: 0 };
-  for (const file of files) {
-    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
-      if (line.trim() === "") continue;
-      const entry = parseEntry(line);
-      const outcome = await compare(requestOf(entry), edge, here);
-      const count = ++counts[outcome.kind];
-      if ("shown" in outcome && count <= SHOWN) process.stdout.write(`${entry.id}: ${outcome.shown}\n`);
-    }
+  for await (const entry of corpusEntries(files)) {
+    const outcome = await compare(requestOf(entry), edge, here);
+    const count = ++counts[outcome.kind];
+    if ("shown" in outcome && count <= SHOWN) process.stdout.write(`${entry.id}: ${outcome.shown}\n`);
   }
   const { same, different, refused, broken } = counts;
   const total = same + different + refused + broken;

@@ -1,6 +1,5 @@
-import { createReadStream, existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { FaultList } from "../authoring/index.ts";
 import {
@@ -18,6 +17,7 @@ import {
   type SentinelPackage,
 } from "../sentinel/compile/index.ts";
 import { checkPolicy } from "./compile.ts";
+import { corpusEntries } from "./corpus.ts";
 import { type PolicySources, policySources } from "./project.ts";
 import { publishRules, rollbackRules } from "./publish.ts";
 import { replayCommand } from "./replay.ts";
@@ -36,6 +36,7 @@ const USAGE = `edge rules <command> [--rules DIR]
   schema                        JSON Schema of a rule file, for editors`;
 
 const OPTIONS = {
+  help: { type: "boolean", short: "h" },
   rules: { type: "string" },
   verbose: { type: "boolean" },
   wrong: { type: "string" },
@@ -51,6 +52,10 @@ type Options = ReturnType<typeof readArgs>["values"];
 export async function rulesCommand(args: string[]): Promise<number> {
   const { values, positionals } = readArgs(args);
   const [command, ...rest] = positionals;
+  if (values.help === true) {
+    print(USAGE);
+    return 0;
+  }
   switch (command) {
     case "check":
       return check(values);
@@ -118,11 +123,12 @@ async function test(options: Options): Promise<number> {
 
 async function score(files: string[], options: Options): Promise<number> {
   if (files.length === 0) throw new UsageError(USAGE);
+  const wrong = wholeNumber("--wrong", options.wrong, 0) ?? 0;
   const { value } = compiled(options);
   const progress = (done: number): void => void process.stderr.write(`\r${done} requests`);
-  const result = await scoreCorpus(value, corpusLines(files), process.stderr.isTTY ? progress : undefined);
+  const result = await scoreCorpus(value, corpusEntries(files), process.stderr.isTTY ? progress : undefined);
   if (process.stderr.isTTY) process.stderr.write("\r");
-  printScore(result, Number(options.wrong ?? 0));
+  printScore(result, wrong);
   return 0;
 }
 
@@ -157,8 +163,13 @@ function requestFrom(words: readonly string[], options: Options): ReturnType<typ
   }
 }
 
-async function* corpusLines(files: readonly string[]): AsyncGenerator<string> {
-  for (const file of files) yield* createInterface({ input: createReadStream(file), crlfDelay: Infinity });
+/** Attack data is shown, and must not act on the terminal (control characters, C1 included). */
+function shown(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return text.replace(
+    /[\u0000-\u001f\u007f-\u009f]/g,
+    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
 }
 
 function printScore({ sets, lines }: CorpusScore, wrong: number): void {
@@ -176,7 +187,7 @@ function printScore({ sets, lines }: CorpusScore, wrong: number): void {
       `${set.set.padEnd(width)}  ${set.expect.padEnd(6)}  ${String(set.total).padStart(6)}  ${String(set.correct).padStart(6)}  ${percent.padStart(6)}  ${(set.milliseconds / set.total).toFixed(3).padStart(7)}  ${blame.join(", ")}`,
     );
     for (const entry of set.wrong.slice(0, wrong))
-      print(`    ${entry.id}: ${entry.request}  [${entry.matched.join(", ")}]`);
+      print(`    ${shown(entry.id)}: ${shown(entry.request)}  [${entry.matched.join(", ")}]`);
   }
   print(`${lines} requests`);
 }

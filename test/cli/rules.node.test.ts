@@ -20,6 +20,54 @@ function edge(...args: string[]): { status: number | null; out: string; err: str
   return { status, out: stdout, err: stderr };
 }
 
+describe("the commands", { timeout: 60_000 }, () => {
+  it("help is no mistake", () => {
+    for (const args of [["--help"], ["check", "--help"], ["explain", "-h"]])
+      expect(edge("rules", ...args)).toMatchObject({
+        status: 0,
+        out: expect.stringContaining("edge rules <command>"),
+      });
+  });
+
+  it("score: a line that is no request, with its place and without a stack", () => {
+    const file = join(folder, "corpus.jsonl");
+    writeFileSync(file, "\n{ not JSON\n");
+    const { status, err } = edge("rules", "score", file);
+    expect(err).toContain(`${file}:2:1: no request of a corpus: `);
+    expect(err).not.toContain("    at ");
+    expect(status).toBe(1);
+  });
+
+  it("score: --wrong takes a number, and shows no control characters", () => {
+    const file = join(folder, "corpus.jsonl");
+    const entry = {
+      id: "x",
+      set: "s",
+      method: "GET",
+      path: "/?\u001b[2J",
+      headers: [],
+      expect: "block",
+      expect_ids: ["none"],
+    };
+    writeFileSync(file, JSON.stringify(entry));
+    expect(edge("rules", "score", file, "--wrong", "abc")).toMatchObject({
+      status: 2,
+      err: "edge: --wrong abc is no whole number from 0 on\n",
+    });
+    expect(edge("rules", "score", file, "--wrong", "3").out).toContain("x: GET /?\\x1b[2J");
+  });
+
+  it("end quietly where nobody reads on", () => {
+    const main = join(ROOT, "src/cli/main.ts");
+    const { stderr, status } = spawnSync(
+      "bash",
+      ["-c", `"$0" "$1" rules schema | head -c 10; exit \${PIPESTATUS[0]}`, process.execPath, main],
+      { encoding: "utf8" },
+    );
+    expect([stderr, status]).toEqual(["", 0]);
+  });
+});
+
 describe("what check refuses, publish refuses", { timeout: 60_000 }, () => {
   const UNBOUND = `class: custom
 rates:

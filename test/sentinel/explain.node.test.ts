@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   compileSentinel,
+  type CorpusEntry,
   explain,
   formatExplanation,
   parseRequestText,
   parseRequestWords,
   type SentinelPackage,
+  parseEntry,
   scoreCorpus,
 } from "../../src/sentinel/compile/index.ts";
 
@@ -223,18 +225,17 @@ one  critical 5: a rule for tests
 });
 
 test("a corpus is scored by set, with the rules to blame", async () => {
-  const line = (set: string, path: string, wanted: string): string =>
-    JSON.stringify({ id: path, set, method: "GET", path, headers: [], body_b64: "", expect: wanted });
+  const line = (set: string, path: string, wanted: string): CorpusEntry =>
+    parseEntry(JSON.stringify({ id: path, set, method: "GET", path, headers: [], expect: wanted }));
   const { sets, lines } = await scoreCorpus(pkg, [
     line("bad", "/?q=evil", "block"),
     line("bad", "/?q=fine", "block"),
     line("good", "/?q=evil", "pass"),
-    "",
   ]);
   expect(lines).toBe(3);
   expect(sets.map(({ set, total, correct, blame }) => [set, total, correct, ...blame])).toEqual([
     ["bad", 2, 1],
     ["good", 1, 0, ["one", 1]],
   ]);
-  await expect(scoreCorpus(pkg, ['{"id":1}'])).rejects.toThrow();
+  expect(() => parseEntry('{"id":1}')).toThrow();
 });

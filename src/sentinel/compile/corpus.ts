@@ -38,18 +38,16 @@ export interface CorpusScore {
 
 const KEPT_WRONG = 2_000;
 
-/** Scores a package over corpus lines, by set and case. Throws on a line that is not of the format. */
+/** Scores a package over a corpus, by set and case. */
 export async function scoreCorpus(
   pkg: SentinelPackage,
-  lines: AsyncIterable<string> | Iterable<string>,
+  entries: AsyncIterable<CorpusEntry> | Iterable<CorpusEntry>,
   progress: (done: number) => void = () => {},
 ): Promise<CorpusScore> {
   const sentinel = createSentinel(pkg);
   const sets = new Map<string, SetScore>();
   let count = 0;
-  for await (const line of lines) {
-    if (line.trim() === "") continue;
-    const entry = parseEntry(line);
+  for await (const entry of entries) {
     const began = performance.now();
     const verdict = await sentinel.inspectRequest(requestOf(entry), NO_OVERRIDES, Date.now());
     tally(sets, entry, verdict, performance.now() - began);
