@@ -36,5 +36,5 @@ test("the examples of docs/rules.md compile and behave", async () => {
   rmSync(root, { recursive: true });
   expect(faults).toEqual([]);
   if (value === undefined) throw new Error("not compiled");
-  expect(await runInlineTests(value, tests)).toEqual({ run: 11, faults: [] });
+  expect(await runInlineTests(value, tests)).toEqual({ run: 12, faults: [] });
 });
