@@ -16,6 +16,7 @@ import {
 } from "./passage.ts";
 import type { Shared } from "./flight.ts";
 import { timeToLive } from "./freshness.ts";
+import { secondsLeft } from "./reuse.ts";
 import { type BodySource, respond } from "./respond.ts";
 import type { HeaderList, StoredResponse } from "./stored.ts";
 
@@ -100,7 +101,7 @@ export function fromEntry(
   detail?: string,
 ): Served {
   const { head } = entry;
-  const ttl = timeToLive(head, now);
+  const ttl = secondsLeft(head, passage.purgeState(head), now);
   const status: CacheStatus = detail === undefined ? { hit: true, ttl } : { hit: true, ttl, detail };
   return served(
     passage,

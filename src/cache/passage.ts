@@ -4,7 +4,7 @@ import type { CacheOutcome } from "./cache-status.ts";
 import type { Directives } from "./directives.ts";
 import type { CacheKey } from "./key.ts";
 import type { CacheClass } from "./compiled.ts";
-import type { PurgeView } from "./purge.ts";
+import type { PurgeState, PurgeView } from "./purge.ts";
 import type { Note } from "./conditions.ts";
 import type { Observe } from "./events.ts";
 import type { StoredHead } from "./stored.ts";
@@ -100,7 +100,7 @@ export interface Passage {
   readonly note: Note;
   /** Whether a stored response may answer this request as it is. */
   readonly isFresh: (head: StoredHead) => boolean;
-  readonly isPurged: (head: StoredHead) => boolean;
+  readonly purgeState: (head: StoredHead) => PurgeState;
 }
 
 /** The origin's URL for what the key says, and nothing else. */

@@ -1,5 +1,5 @@
 import { type Directives, deltaSeconds } from "./directives.ts";
-import { currentAge } from "./freshness.ts";
+import { currentAge, timeToLive } from "./freshness.ts";
 import type { PurgeState } from "./purge.ts";
 import type { StoredHead } from "./stored.ts";
 
@@ -21,7 +21,7 @@ export function reuseOf(head: StoredHead, asked: Directives, purged: PurgeState,
   const age = currentAge(head, now);
   const maxAge = deltaSeconds(asked, "max-age");
   if (maxAge !== undefined && !(age <= maxAge)) return "revalidate";
-  const left = purged === "soft" ? Math.min(0, head.lifetime - age) : head.lifetime - age;
+  const left = secondsLeft(head, purged, now);
   const minFresh = deltaSeconds(asked, "min-fresh");
   if (minFresh !== undefined && !(left >= minFresh)) return "revalidate";
   if (left > 0) return "fresh";
@@ -31,6 +31,12 @@ export function reuseOf(head: StoredHead, asked: Directives, purged: PurgeState,
   const maxStale =
     asked.get("max-stale") === true ? Number.POSITIVE_INFINITY : deltaSeconds(asked, "max-stale");
   return -left <= (maxStale ?? 0) ? "fresh" : "revalidate";
+}
+
+/** Seconds of freshness left: none after a soft purge; negative once stale. */
+export function secondsLeft(head: StoredHead, purged: PurgeState, now: number): number {
+  const left = timeToLive(head, now);
+  return purged === "soft" ? Math.min(0, left) : left;
 }
 
 /** RFC 5861 section 4: whether the stored response may stand in for an origin that fails. */

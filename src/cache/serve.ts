@@ -109,7 +109,7 @@ export class EdgeCache {
       note: this.#note,
       headers: () => (forOrigin ??= originHeaders(input.request.headers, rules, key, known)),
       isFresh: (head) => reuseOf(head, asked, this.#purgeState(head, input.purges), this.#now()) === "fresh",
-      isPurged: (head) => this.#purgeState(head, input.purges) !== "none",
+      purgeState: (head) => this.#purgeState(head, input.purges),
     });
   }
 

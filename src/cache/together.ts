@@ -100,7 +100,7 @@ function nextFlight(passage: Passage, state: Shared): string | undefined {
   if (!isVariantFor(passage, head)) {
     return [text, head.vary.join(), variantOf(head.vary, passage.headers())].map(lengthPrefixed).join("");
   }
-  return passage.isPurged(head)
+  return passage.purgeState(head) !== "none"
     ? [text, "after", String(head.requestTime)].map(lengthPrefixed).join("")
     : undefined;
 }

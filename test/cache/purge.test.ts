@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Purge, type PurgeKind, PurgeView, purgesUnknown } from "../../src/cache/index.ts";
 import { hashTag, responseTags } from "../../src/cache/tags.ts";
-import { START, answer, classWith, policyOf, rigOf } from "./rig.ts";
+import { START, answer, classWith, policyOf, rigOf, statusOf } from "./rig.ts";
 
 const policy = policyOf([classWith({ stale: { whileRevalidate: 0, ifError: 0 } })]);
 const tagged = {
@@ -65,6 +65,7 @@ describe("a purge", () => {
     rig.clock.now += 1000;
     const stale = await rig.get("/a");
     expect([stale.outcome, await stale.response.text()]).toEqual(["stale", "1"]);
+    expect(statusOf(stale)).toBe("edge; hit; ttl=0; detail=stale-while-revalidate");
     await rig.settle();
     const fresh = await rig.get("/a");
     expect([fresh.outcome, await fresh.response.text()]).toEqual(["hit", "2"]);
