@@ -14,6 +14,9 @@ export type Breaker =
 
 export const CLOSED: Breaker = { state: "closed", failures: 0 };
 
+/** After so long others may come again while a probe is under way: it mostly reports much sooner than it may. */
+const PROBE_RETRY_MS = 1000;
+
 export type Admission =
   | { readonly verdict: "pass" | "probe"; readonly breaker: Breaker }
   | { readonly verdict: "refuse"; readonly breaker: Breaker; readonly retryAfterMs: number };
@@ -22,11 +25,20 @@ export type Admission =
 export function admit(breaker: Breaker, now: number, probeMs: number): Admission {
   if (breaker.state === "closed") return { verdict: "pass", breaker };
   const until = breaker.state === "open" ? breaker.until : breaker.probeUntil;
-  if (now < until) return { verdict: "refuse", breaker, retryAfterMs: until - now };
+  if (now < until) {
+    const most = breaker.state === "open" ? Number.POSITIVE_INFINITY : PROBE_RETRY_MS;
+    return { verdict: "refuse", breaker, retryAfterMs: Math.min(until - now, most) };
+  }
   return {
     verdict: "probe",
     breaker: { state: "half-open", probeUntil: now + probeMs, times: breaker.times },
   };
+}
+
+/** A probe that ended without a verdict, as its client broke it off, leaves its place to the next request. */
+export function abandon(breaker: Breaker, probe: Breaker, now: number): Breaker {
+  if (breaker !== probe || breaker.state !== "half-open") return breaker;
+  return { state: "open", until: now, times: breaker.times };
 }
 
 /**

@@ -47,8 +47,17 @@ export class OriginError extends EdgeError {
 /** @throws OriginError */
 export async function askOrigin(pool: Pool, ask: Ask): Promise<Answer> {
   const start = ask.now();
-  const wait = pool.admit(start, ask.limits.deadlineMs);
-  if (wait !== undefined) throw breakerOpen(wait);
+  const admission = pool.admit(start, ask.limits.deadlineMs);
+  if (admission.verdict === "refuse") throw breakerOpen(admission.retryAfterMs);
+  try {
+    return await askZones(pool, ask, start);
+  } catch (error) {
+    pool.abandon(admission, ask.now());
+    throw error;
+  }
+}
+
+async function askZones(pool: Pool, ask: Ask, start: number): Promise<Answer> {
   const zone = pool.first(ask.repeatable, start, ask.limits.tryMs);
   if (zone === undefined)
     throw new OriginError({ ...UNREACHABLE, detail: "The store has no server." }, null, []);

@@ -3,7 +3,7 @@
  * its retry budget. Holds plain data only (never a promise or a stream of a
  * request), changed by the pure machines of zones, breaker and retry.
  */
-import { type Breaker, CLOSED, admit, settle } from "./breaker.ts";
+import { type Admission, type Breaker, CLOSED, abandon, admit, settle } from "./breaker.ts";
 import type { GatewayEvent, TryFailure } from "./events.ts";
 import type { OriginPolicy } from "./compiled.ts";
 import { type RetryBudget, earn, spend } from "./retry.ts";
@@ -49,12 +49,17 @@ export class Pool {
   }
 
   /** Lets a request in, or tells in how many ms to come again. */
-  admit(now: number, deadlineMs: number): number | undefined {
+  admit(now: number, deadlineMs: number): Admission {
     const admission = admit(this.#breaker, now, deadlineMs);
     this.#breaker = admission.breaker;
-    if (admission.verdict === "refuse") return admission.retryAfterMs;
-    this.#budget = earn(this.#budget, this.policy.retryPercent, this.policy.retryReserve);
-    return undefined;
+    if (admission.verdict !== "refuse")
+      this.#budget = earn(this.#budget, this.policy.retryPercent, this.policy.retryReserve);
+    return admission;
+  }
+
+  /** The request that was let in ended without telling anything of the origin. */
+  abandon({ breaker }: Admission, now: number): void {
+    this.#breaker = abandon(this.#breaker, breaker, now);
   }
 
   /** The zone for a request's first try; undefined only where the origin has none. */

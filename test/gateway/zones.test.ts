@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Breaker, CLOSED, admit, backoffMs, settle } from "../../src/gateway/breaker.ts";
+import { type Breaker, CLOSED, abandon, admit, backoffMs, settle } from "../../src/gateway/breaker.ts";
+import { askOrigin } from "../../src/gateway/origin.ts";
+import { Pool } from "../../src/gateway/pool.ts";
 import { earn, isRepeatable, spend } from "../../src/gateway/retry.ts";
 import {
   SOUND,
@@ -30,6 +32,52 @@ describe("breaker", () => {
     expect(probe).toMatchObject({ verdict: "probe", breaker: { state: "half-open", probeUntil: 1500 } });
     expect(admit(probe.breaker, 1200, 500)).toMatchObject({ verdict: "refuse", retryAfterMs: 300 });
     expect(admit(probe.breaker, 1500, 500)).toMatchObject({ verdict: "probe" });
+  });
+
+  test("while a probe is under way others are told a second, not its whole deadline", () => {
+    const probe = admit(after(3), 1000, 30_000);
+    expect(admit(probe.breaker, 1200, 30_000)).toMatchObject({ verdict: "refuse", retryAfterMs: 1000 });
+    expect(admit(probe.breaker, 30_600, 30_000)).toMatchObject({ verdict: "refuse", retryAfterMs: 400 });
+  });
+
+  test("a probe that ends without a verdict leaves its place to the next, and only its own", () => {
+    const probe = admit(after(3), 1000, 30_000).breaker;
+    const freed = abandon(probe, probe, 1200);
+    expect(admit(freed, 1200, 500)).toMatchObject({ verdict: "probe", breaker: { times: 1 } });
+    const next = admit(freed, 1200, 500).breaker;
+    expect(abandon(next, probe, 1300)).toBe(next);
+    expect(abandon(CLOSED, CLOSED, 1300)).toBe(CLOSED);
+    expect(abandon(settle(probe, false, 1300, POLICY), probe, 1300)).toEqual(
+      settle(probe, false, 1300, POLICY),
+    );
+  });
+
+  test("a client that breaks off the probe does not keep the origin closed", async () => {
+    const pool = new Pool(
+      "store",
+      [{ name: "a", origin: "https://a", base: "https://a", fetch: async () => new Response() }],
+      { retryPercent: 0, retryReserve: 0, eject: POLICY, breaker: POLICY, stallMs: 1000 },
+      { random: () => 0, observe: () => undefined },
+    );
+    for (let count = 0; count < 3; count++) pool.judgeOrigin(false, 0);
+    const client = new AbortController();
+    const ask = {
+      limits: { deadlineMs: 30_000, tryMs: 30_000 },
+      repeatable: true,
+      now: () => 1000,
+      signal: client.signal,
+    };
+    const broken = askOrigin(pool, {
+      ...ask,
+      send: async (_zone, signal) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener("abort", () => reject(new Error("aborted")));
+          client.abort();
+        }),
+    });
+    await expect(broken).rejects.toMatchObject({ source: "client" });
+    const answered = await askOrigin(pool, { ...ask, send: async () => new Response("back") });
+    expect(await answered.response.text()).toBe("back");
   });
 
   test("a failed probe opens it for twice as long, up to the most; a success closes it", () => {
