@@ -36,7 +36,19 @@ const OPTIONS = {
 type Values = ReturnType<typeof parse>["values"];
 
 function parse(args: string[]) {
-  return parseArgs({ args, allowPositionals: true, options: OPTIONS });
+  return parseArgs({ args: glued(args), allowPositionals: true, options: OPTIONS });
+}
+
+/** Seeds and hashes are base64url, and one in 64 begins with a hyphen: they are values all the same. */
+function glued(args: readonly string[]): string[] {
+  const words: string[] = [];
+  for (let at = 0; at < args.length; at++) {
+    const word = args[at] ?? "";
+    const value = /^--(?:seed|commitment)$/.test(word) ? args[at + 1] : undefined;
+    words.push(value === undefined ? word : `${word}=${value}`);
+    if (value !== undefined) at++;
+  }
+  return words;
 }
 
 /** `edge room ...`: see `USAGE`. Exit status 1 where a draw does not verify. */

@@ -94,6 +94,12 @@ describe("edge room", () => {
     expect(await roomCommand(["verify", "--seed", SEED, "--commitment", "other"])).toBe(1);
   });
 
+  it("takes a seed or a hash that begins with a hyphen", async () => {
+    const seed = `-${SEED.slice(1)}`;
+    expect(await roomCommand(["verify", "--seed", seed, "--commitment", await commitment(seed)])).toBe(0);
+    expect(await roomCommand(["verify", "--seed", SEED, "--commitment", "-other"])).toBe(1);
+  });
+
   it.each([
     [[]],
     [["open"]],
