@@ -106,7 +106,7 @@ const ATTACKS: readonly string[] = [
   "x; sudo -n c''at /x",
   "a|time s''h -c id",
   "$u+cat /etc$u/passwd$u",
-  "x;socat /tmp/a -",
+  "x;socat /var/a -",
 ];
 const INNOCENT: readonly string[] = [
   ";id;en",

@@ -6,7 +6,7 @@ const attacks: readonly string[] = [
   "'; grant all on *.* to x--",
   "'; create user x--",
   "'; prepare x from 'select 1'--",
-  "x'; attach database '/tmp/a.php' as a;--",
+  "x'; attach database '/srv/a.php' as a;--",
   "1';set @a=1--",
   "1' is not null--",
   "1' into @a--",
