@@ -2,7 +2,7 @@
  * The life of a request, from top to bottom. Every stage is a module's door; this
  * file only says in which order they are asked and what an answer of theirs means.
  */
-import type { CacheInput, PurgeView, Served } from "./cache/index.ts";
+import type { CacheInput, FetchOrigin, PurgeView, Served } from "./cache/index.ts";
 import type { Snapshot } from "./control/index.ts";
 import type { Access } from "./fabric/index.ts";
 import { OriginError, type Route, errorPage, isEdgeHeader, traceOf } from "./gateway/index.ts";
@@ -194,11 +194,11 @@ async function serve(
 ): Promise<Served> {
   const visit = new Visit(body, life, parts.purges(snapshot), parts, waitUntil);
   let watched = false;
-  const fetchOrigin = async (asked: Request): Promise<Response> => {
+  const fetchOrigin: FetchOrigin = async (asked, signal) => {
     // Once a visit, not once a fragment.
     if (!watched) waitUntil(watchRate(life, snapshot, sentinel, parts));
     watched = true;
-    const response = await forward(asked, body, life, parts, waitUntil);
+    const response = await forward(asked, body, life, parts, waitUntil, signal);
     return inspectAnswer(response, life, snapshot, sentinel, parts);
   };
   return parts.cache.compose(await parts.cache.serve(visit, fetchOrigin), visit, fetchOrigin);
@@ -257,6 +257,7 @@ async function forward(
   life: Life,
   parts: EdgeParts,
   waitUntil: WaitUntil,
+  signal?: AbortSignal,
 ): Promise<Response> {
   const route: Route = life.route;
   life.trace ??= traceOf(life.headers);
@@ -269,6 +270,7 @@ async function forward(
     body,
     now: parts.now,
     waitUntil,
+    ...(signal === undefined ? {} : { signal }),
   });
   const target = route.kind === "media" ? "archive" : parts.blueprint.storefront.name;
   life.origin = { target, ...origin };

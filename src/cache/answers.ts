@@ -30,6 +30,7 @@ export async function direct(passage: Passage, reason: "range" | "head", why: Fo
   }
   const response = await passage.fetchOrigin(
     new Request(originUrl(request, passage.key), { method: request.method, headers, redirect: "manual" }),
+    passage.input.signal,
   );
   const status: CacheStatus = { hit: false, forwarded: why, forwardStatus: response.status, detail: reason };
   return passed(passage, response, status, "pass", reason);
@@ -43,7 +44,7 @@ export async function bypass(
   reason: BypassReason,
   forwarded: Forwarded = "bypass",
 ): Promise<Served> {
-  const response = await fetchOrigin(passingRequest(input.request, classified.fragments));
+  const response = await fetchOrigin(passingRequest(input.request, classified.fragments), input.signal);
   const common = { outcome: "bypass", className: classified.name, reason } as const;
   // A WebSocket's answer stays as it is: its socket goes with it.
   if (response.status === 101) return { ...common, answer: response, fragments: false };

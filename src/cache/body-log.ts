@@ -206,8 +206,8 @@ export class BodyLog {
   }
 }
 
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  // Always a copy: a chunk may be a small view of a large read buffer, which it would keep alive.
+/** Always a copy: a chunk may be a small view of a large read buffer, which it would keep alive. */
+export function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   let offset = 0;
   for (const chunk of chunks) {

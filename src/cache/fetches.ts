@@ -79,7 +79,7 @@ export class Fetches {
   }
 
   /**
-   * Asks the origin. With a `flightKey` others may follow. The request goes on
+   * Asks the origin. With a `flightKey` others may follow, and the request goes on
    * when its client leaves, as others may wait for it and its answer is stored.
    * `keepsOld`: an error does not replace `entry`, which may stand in for it.
    */
@@ -96,7 +96,8 @@ export class Fetches {
     const leave = (): void => {
       if (flightKey !== undefined && this.#flights.get(flightKey) === flight) this.#flights.delete(flightKey);
     };
-    const landing = this.#land(this.#fetch(passage, entry, keepsOld, leave), passage, flight, leave);
+    const signal = flight === undefined ? passage.input.signal : undefined;
+    const landing = this.#land(this.#fetch(passage, entry, keepsOld, leave, signal), passage, flight, leave);
     passage.input.waitUntil(landing.catch(() => undefined));
     return landing;
   }
@@ -133,6 +134,7 @@ export class Fetches {
     present: StoredResponse | undefined,
     keepsOld: boolean,
     leave: () => void,
+    signal: AbortSignal | undefined,
   ): Promise<Landing> {
     const entry = isOwn(passage) ? undefined : present;
     const newer =
@@ -144,6 +146,7 @@ export class Fetches {
     const requestTime = this.#dependencies.now();
     const response = await passage.fetchOrigin(
       new Request(originUrl(passage.input.request, passage.key), { headers, redirect: "manual" }),
+      signal,
     );
     const exchange: Exchange = {
       requestHeaders: passage.headers(),

@@ -1,10 +1,11 @@
 import type { Answer } from "../http/answer.ts";
+import { joined } from "./body-log.ts";
 import { EsiScanner, type Include, type Text } from "./esi.ts";
 import type { FragmentFailure, Observe } from "./events.ts";
 import type { FragmentRules } from "./compiled.ts";
 
-/** Fetches what an include names, as its own request through the cache. Throws where there is nothing to be had. */
-export type FetchFragment = (url: URL, depth: number) => Promise<Response>;
+/** Fetches what an include names, as its own request through the cache. Throws where there is nothing to be had. `signal`: aborted when it is not wanted any more. */
+export type FetchFragment = (url: URL, depth: number, signal: AbortSignal) => Promise<Response>;
 
 /** Of the template, and wrong for what is composed from it. */
 const OF_TEMPLATE = [
@@ -16,7 +17,7 @@ const OF_TEMPLATE = [
   "cdn-cache-control",
 ];
 const MAX_FRAGMENT = 1_048_576;
-/** Bytes of all fragments of a page, as they are held until their turn comes. */
+/** Bytes of all fragments of a page, as they may be held until their turn comes. */
 export const MAX_FRAGMENTS = 8_388_608;
 /** Text that may be read ahead of a fragment that is waited for. */
 const READ_AHEAD = 262_144;
@@ -70,6 +71,7 @@ function composedBody(
   const reader = template.getReader();
   const scanner = new EsiScanner();
   const queue: Part[] = [];
+  const gone = new AbortController();
   let ended = false;
   let held = 0;
   let reading: Promise<undefined> | undefined;
@@ -81,7 +83,9 @@ function composedBody(
     for (const piece of done ? scanner.end() : scanner.push(value)) {
       if (piece.kind === "text") held += piece.bytes.byteLength;
       queue.push(
-        piece.kind === "text" ? piece : { kind: "fragment", coming: fragmentOf(piece, composition, depth) },
+        piece.kind === "text"
+          ? piece
+          : { kind: "fragment", coming: fragmentOf(piece, composition, depth, gone.signal) },
       );
     }
     for (let count = malformedBefore; count < scanner.malformed; count++)
@@ -91,29 +95,51 @@ function composedBody(
   };
   /** One reading at a time, that any number may wait for. */
   const readingOn = async (): Promise<undefined> => (reading ??= readOn());
+  /** Ends what is under way, and gives back what has come and is not wanted any more. */
+  const giveUp = (): void => {
+    gone.abort();
+    for (const part of queue.splice(0))
+      if (part.kind === "fragment") void part.coming.then((bytes) => (composition.room += bytes.byteLength));
+  };
+
+  /** What goes out next; undefined at the end. */
+  const nextBytes = async (): Promise<Uint8Array | undefined> => {
+    for (;;) {
+      const [next] = queue;
+      if (next === undefined) {
+        if (ended) return undefined;
+        await readingOn();
+        continue;
+      }
+      // While a fragment is waited for the page is read on, so that those behind it are under way.
+      const bytes =
+        next.kind === "text"
+          ? next.bytes
+          : await Promise.race(ended || held >= READ_AHEAD ? [next.coming] : [next.coming, readingOn()]);
+      if (gone.signal.aborted) return undefined;
+      if (bytes === undefined) continue;
+      queue.splice(0, 1);
+      if (next.kind === "text") held -= bytes.byteLength;
+      // Those of a fragment's fragment count from here on as the fragment's.
+      else if (depth > 0) composition.room += bytes.byteLength;
+      if (bytes.byteLength > 0) return bytes;
+    }
+  };
 
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        for (;;) {
-          const [next] = queue;
-          if (next === undefined) {
-            if (ended) return controller.close();
-            await readingOn();
-            continue;
-          }
-          // While a fragment is waited for the page is read on, so that those behind it are under way.
-          const bytes =
-            next.kind === "text"
-              ? next.bytes
-              : await Promise.race(ended || held >= READ_AHEAD ? [next.coming] : [next.coming, readingOn()]);
-          if (bytes === undefined) continue;
-          queue.splice(0, 1);
-          if (next.kind === "text") held -= bytes.byteLength;
-          if (bytes.byteLength > 0) return controller.enqueue(bytes);
+        try {
+          const bytes = await nextBytes();
+          if (bytes === undefined) return gone.signal.aborted ? undefined : controller.close();
+          controller.enqueue(bytes);
+        } catch (error) {
+          giveUp();
+          throw error;
         }
       },
       async cancel(reason) {
+        giveUp();
         await reader.cancel(reason);
       },
     },
@@ -126,31 +152,51 @@ async function fragmentOf(
   { src, alt }: Include,
   composition: Composition,
   depth: number,
+  gone: AbortSignal,
 ): Promise<Uint8Array> {
   const sources = alt === undefined ? [src] : [src, alt];
   for (const source of sources) {
     const ms = composition.rules.deadline / sources.length;
-    const bytes = await within(ms, bytesOf(source, composition, depth));
+    const bytes = await within(ms, gone, async (signal) => bytesOf(source, composition, depth, signal));
+    if (gone.aborted && typeof bytes === "string") break;
     if (typeof bytes !== "string") return bytes;
     composition.observe({ kind: "fragment-failed", reason: bytes });
   }
   return NOTHING;
 }
 
-async function within(ms: number, work: Promise<Uint8Array>): Promise<Uint8Array | FragmentFailure> {
+/** What comes of the work in that time; the work is told where that is nothing, or where its page is gone. */
+async function within(
+  ms: number,
+  gone: AbortSignal,
+  work: (signal: AbortSignal) => Promise<Uint8Array>,
+): Promise<Uint8Array | FragmentFailure> {
+  const given = new AbortController();
   const late = Promise.withResolvers<FragmentFailure>();
-  const timer = setTimeout(late.resolve, ms, "late");
+  const giveUp = (): void => {
+    given.abort();
+    late.resolve("late");
+  };
+  const timer = setTimeout(giveUp, ms);
+  gone.addEventListener("abort", giveUp);
+  if (gone.aborted) giveUp();
   try {
-    return await Promise.race([work, late.promise]);
+    return await Promise.race([work(given.signal), late.promise]);
   } catch (error) {
     return error instanceof FragmentError ? error.reason : "broken";
   } finally {
     clearTimeout(timer);
+    gone.removeEventListener("abort", giveUp);
   }
 }
 
 /** @throws FragmentError, and whatever `fetchFragment` and the body throw */
-async function bytesOf(source: string, composition: Composition, depth: number): Promise<Uint8Array> {
+async function bytesOf(
+  source: string,
+  composition: Composition,
+  depth: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
   const { base, rules, fetchFragment } = composition;
   const url = URL.parse(source, base.href);
   if (
@@ -163,28 +209,39 @@ async function bytesOf(source: string, composition: Composition, depth: number):
   if (depth >= rules.depth) throw new FragmentError("too-deep");
   if (composition.left <= 0) throw new FragmentError("too-many");
   composition.left--;
-  const response = await fetchFragment(url, depth + 1);
-  if (response.status !== 200) {
-    await response.body?.cancel();
-    throw new FragmentError("status");
-  }
-  return collected(response, composition);
+  const response = await fetchFragment(url, depth + 1, signal);
+  if (response.status === 200 && !signal.aborted) return collected(response, composition, signal);
+  await response.body?.cancel();
+  throw new FragmentError(signal.aborted ? "late" : "status");
 }
 
-async function collected(response: Response, composition: Composition): Promise<Uint8Array> {
+/** Its bytes count to the page's until they are given up. */
+async function collected(
+  { body }: Response,
+  composition: Composition,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const reader = body?.getReader();
+  if (reader === undefined) return NOTHING;
+  const cancel = (): void => void reader.cancel().catch(() => undefined);
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.byteLength;
-    composition.room -= chunk.byteLength;
-    if (length > MAX_FRAGMENT || composition.room < 0) throw new FragmentError("too-large");
-    chunks.push(chunk);
+  signal.addEventListener("abort", cancel);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (signal.aborted) throw new FragmentError("late");
+      if (done) return joined(chunks, length);
+      length += value.byteLength;
+      composition.room -= value.byteLength;
+      if (length > MAX_FRAGMENT || composition.room < 0) throw new FragmentError("too-large");
+      chunks.push(value);
+    }
+  } catch (error) {
+    composition.room += length;
+    cancel();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", cancel);
   }
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return bytes;
 }

@@ -48,6 +48,8 @@ export interface CacheInput {
   readonly purges: PurgeView;
   /** How long the origin may take to its first byte over all tries, ms. */
   readonly originMs: number;
+  /** Aborted when the answer is not wanted any more. What others wait for, or what is being stored, goes on. */
+  readonly signal?: AbortSignal;
   readonly waitUntil: (promise: Promise<unknown>) => void;
 }
 
@@ -59,8 +61,12 @@ export function inputOf(
   return { method, headers, hasBody: body !== null, host: new URL(url).host, request };
 }
 
-/** Asks the origin. Throws where it cannot be reached; what it resolves to has been inspected, and its bytes are what its Content-Encoding says. */
-export type FetchOrigin = (request: Request) => Promise<Response>;
+/**
+ * Asks the origin. Throws where it cannot be reached; what it resolves to has been
+ * inspected, and its bytes are what its Content-Encoding says. `signal`: aborted
+ * when nobody waits for the answer any more.
+ */
+export type FetchOrigin = (request: Request, signal?: AbortSignal) => Promise<Response>;
 
 /** Why nothing was read from the cache: a closed union. */
 export type BypassReason =

@@ -194,13 +194,13 @@ export class EdgeCache {
    */
   compose(page: Served, input: CacheInput, fetchOrigin: FetchOrigin): Served {
     if (!page.fragments) return page;
-    const fetchFragment = async (url: URL, depth: number): Promise<Response> => {
+    const fetchFragment = async (url: URL, depth: number, signal: AbortSignal): Promise<Response> => {
       // A path with two readings may be another one to the origin.
       if (this.#classifier.classOf(url.pathname).reason === "ambiguous-path")
         throw new FragmentError("elsewhere");
       const request = new Request(url, { headers: fragmentHeaders(input.request.headers) });
       const fragment = await this.serve(
-        { ...input, ...inputOf(request), path: url.pathname, query: url.search.slice(1) },
+        { ...input, ...inputOf(request), path: url.pathname, query: url.search.slice(1), signal },
         fetchOrigin,
       );
       return responseOf(fragment.fragments ? composed(fragment.answer, composition, depth) : fragment.answer);

@@ -55,6 +55,8 @@ export type Origin = (request: Request) => Response | Promise<Response>;
 export interface Rig {
   /** What the origin was asked, in order. */
   readonly asked: Request[];
+  /** By what each of these may be given up; undefined where it goes on in any case. */
+  readonly signals: (AbortSignal | undefined)[];
   /** The clock, in ms; tests move it. */
   readonly clock: { now: number };
   readonly purges: Purge[];
@@ -99,6 +101,7 @@ export function rigOf(
   });
   let behind: Promise<unknown>[] = [];
   const asked: Request[] = [];
+  const signals: (AbortSignal | undefined)[] = [];
   const purges: Purge[] = [];
   const inputFor = (path: string, headers: HeadersInit, init: RequestInit) => {
     const [pathname = "/", query = ""] = path.split("?", 2);
@@ -113,12 +116,14 @@ export function rigOf(
       waitUntil,
     };
   };
-  const fetchOrigin = async (request: Request): Promise<Response> => {
+  const fetchOrigin = async (request: Request, signal?: AbortSignal): Promise<Response> => {
     asked.push(request);
+    signals.push(signal);
     return rig.origin(request);
   };
   const rig: Rig = {
     asked,
+    signals,
     clock,
     purges,
     view: undefined,
