@@ -19,6 +19,16 @@ const HOSTILE: Readonly<Record<string, (length: number) => string>> = {
     const random = randomizer(9);
     return Array.from({ length }, () => String.fromCharCode(random(256))).join("");
   },
+  "random visible signs": (length) => {
+    const random = randomizer(9);
+    return Array.from({ length }, () => String.fromCharCode(32 + random(95))).join("");
+  },
+  "random letters of all scripts": (length) => {
+    const random = randomizer(9);
+    const point = (): number => (random(3) === 0 ? 0xa0 + random(0x3000) : 32 + random(95));
+    const text = Array.from({ length }, () => String.fromCodePoint(point())).join("");
+    return Buffer.from(text).toString("latin1").slice(0, length);
+  },
   ...Object.fromEntries(
     [
       " ",

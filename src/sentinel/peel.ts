@@ -32,11 +32,11 @@ export function peel(text: string, signature: number): readonly string[] {
   if (coded) decodeRounds(text, signature, forms);
   for (const form of [text, ...forms]) {
     if (forms.length >= MAX_FORMS) break;
-    const inner = base64Text(form);
+    const inner = base64Text(form, form === text ? signature : 0);
     if (inner === null || forms.includes(inner)) continue;
     forms.push(inner);
     decodeRounds(inner, signatureOf(inner), forms);
-    const innermost = base64Text(inner);
+    const innermost = base64Text(inner, 0);
     if (innermost !== null && forms.length < MAX_FORMS) forms.push(innermost);
   }
   return forms.length === 0 ? NO_FORMS : forms;
@@ -64,12 +64,26 @@ function decodeOnce(text: string, bits: number): string {
   return out;
 }
 
+/** Signs that no text has that is base64 and nothing else. */
+const NO_BASE64 =
+  bit.QUOTE |
+  bit.COMMA |
+  bit.DOT |
+  bit.COLON |
+  bit.PAREN |
+  bit.ANGLE |
+  bit.BRACE |
+  bit.HIGH |
+  bit.CONTROL |
+  bit.DOLLAR;
+
 /** The text that the longest base64 runs hold (JWT parts, data URLs, whole values), joined by line breaks; null where none holds text. */
-function base64Text(text: string): string | null {
+function base64Text(text: string, signature: number): string | null {
   const found = longRuns(text, SHORTEST_RUN, TRIED_RUNS)
     .map(decodeRun)
     .filter((inner) => inner !== null);
-  return found.length === 0 ? wholeText(text) : found.join("\n");
+  if (found.length > 0) return found.join("\n");
+  return (signature & NO_BASE64) === 0 ? wholeText(text) : null;
 }
 
 /** Base64 and nothing else: short, or with the spaces that a form makes of `+`. Words of one letter case are none. */

@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { signatureOf } from "../../src/sentinel/engine/signature.ts";
+import { encode } from "../../src/sentinel/transformations/code-points.ts";
 import { TRANSFORMATIONS } from "../../src/sentinel/transformations/index.ts";
+import { foldUtf8 } from "../../src/sentinel/transformations/utf8.ts";
 
 const CASES: readonly (readonly [name: string, input: string, output: string])[] = [
   ["lowercase", "SeLeCT \xc3\x89", "select \xc3\x89"],
@@ -71,4 +73,22 @@ describe("transformations", () => {
       );
     },
   );
+});
+
+test("folding UTF-8 agrees with escapes on every code point that can be seen", () => {
+  const unseen = (point: number): boolean =>
+    point === 0xad ||
+    (point >= 0x200b && point <= 0x200f && point !== 0x200d) ||
+    (point >= 0x202a && point <= 0x202e) ||
+    (point >= 0x2060 && point <= 0x2064) ||
+    point === 0xfeff;
+  const bytes = (point: number): string =>
+    String.fromCharCode(...new TextEncoder().encode(String.fromCodePoint(point)));
+  const wrong: number[] = [];
+  for (let point = 0x80; point < 0x11000; point++) {
+    if (point >= 0xd800 && point <= 0xdfff) continue;
+    const folded = foldUtf8(bytes(point));
+    if (folded !== (unseen(point) ? "" : encode(point))) wrong.push(point);
+  }
+  expect(wrong).toEqual([]);
 });

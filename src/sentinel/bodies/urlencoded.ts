@@ -3,7 +3,7 @@ import { percentDecode } from "../transformations/percent.ts";
 /** Pairs of a query or form (WHATWG URL, 5.1), each decoded once; the signs of a plus are turned into spaces all at once. */
 export function formPairs(form: string): (readonly [string, string])[] {
   const pairs: (readonly [string, string])[] = [];
-  for (const pair of form.replace(/\+/g, " ").split("&")) if (pair !== "") pairs.push(decodePair(pair));
+  for (const pair of form.replaceAll("+", " ").split("&")) if (pair !== "") pairs.push(decodePair(pair));
   return pairs;
 }
 

@@ -4,6 +4,7 @@
  * and then is a program, at the place of a command and with arguments of one, is no prose; `rock'n'roll cd` is.
  */
 import { globbedFile, globbedName, nameKind, type NameKind, systemFile, WRAPPERS } from "./command-names.ts";
+import { type Detect, free, type Spend } from "./spend.ts";
 import { type CommandVisitor, type ShellCommand, type ShellWord, visitCommands } from "./shell-words.ts";
 
 /** What tears a word, or separates commands. */
@@ -21,10 +22,10 @@ const ARGUMENT = /[\s<>](?:--?[a-z]|\/[a-z]|\.{1,2}\/|~\/|https?:|ftp:|\d{1,3}\.
 /**
  * The sign of command injection in a text, or null.
  *
- * @param value byte string (one char a byte), already decoded
  * @returns for example `torn-name`
  */
-export function detectCommand(value: string): string | null {
+export const detectCommand: Detect = (value, spend = free) => {
+  spend(value.length * COST.telling);
   if (value.length < 4 || !TELLING.test(value)) return null;
   if (!TORN.test(value) && !LEADING.test(value) && !(SEPARATOR.test(value) && ARGUMENT.test(value)))
     return null;
@@ -32,16 +33,21 @@ export function detectCommand(value: string): string | null {
     value.includes("+") && (!value.includes(" ") || FORM_SPACE.test(value))
       ? value.replaceAll("+", " ")
       : value;
-  return visitCommands(text, judge(text));
-}
+  spend(value.length * COST.reading);
+  return visitCommands(text, judge(text, spend));
+};
+
+/** Units a char that each pass takes, and a word with wildcards that is held against all names. */
+const COST = { telling: 4, reading: 30, wildcards: 1_500 };
 
 /** What a plain command must stand behind: in prose and manuals they stand in brackets, back quotes and lines of their own. */
 const SEPARATORS: ReadonlySet<string> = new Set([";", "|", "&", "&&", "$("]);
 
 /** Judges the commands of one text in turn. */
-function judge(text: string): CommandVisitor {
+function judge(text: string, spend: Spend): CommandVisitor {
   let place: Place = "first";
   return (command) => {
+    for (const { glob } of command.words) if (glob) spend(COST.wildcards);
     const sign =
       signOf(command) ?? (isWholeLine(command, placeOf(place, command), text) ? "whole-line" : null);
     place = nextPlace(place, command);

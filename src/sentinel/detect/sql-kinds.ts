@@ -30,7 +30,7 @@ export function tellingOf(list: readonly Needs[]): Kinds {
   return union;
 }
 
-function kindsOf(tokens: string): Kinds {
+export function kindsOf(tokens: string): Kinds {
   let signs = 0;
   let upper = 0;
   let lower = 0;

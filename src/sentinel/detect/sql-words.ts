@@ -85,23 +85,35 @@ const CALLS =
 const CHARACTER_CALLS = "char chr nchar nchr";
 const DELAY_CALLS = "sleep delay";
 
-const kinds = new Map<string, string>();
-for (const [kind, words] of KEYWORDS) for (const word of words.split(" ")) kinds.set(word, kind);
+/** Words by their kinds, each once. */
+function listed(list: readonly (readonly [kind: string, words: string])[]): ReadonlyMap<string, string> {
+  return new Map(list.flatMap(([kind, words]) => words.split(" ").map((word) => [word, kind] as const)));
+}
 
-const calls = new Map<string, string>();
-for (const [kind, words] of [
+/** What words mean wherever they stand, and where an opening parenthesis follows. */
+export const WORDS = listed(KEYWORDS);
+export const CALLED = listed([
   ["f", CALLS],
   ["c", CHARACTER_CALLS],
   ["z", DELAY_CALLS],
   ["h", HOT_CALLS],
-] as const)
-  for (const word of words.split(" ")) calls.set(word, kind);
+]);
+
+/** What procedures, packages and catalogues begin with, and the kinds of tokens they are. */
+export const PREFIXES: readonly (readonly [prefix: string, kinds: string])[] = [
+  ..."sp_ xp_ dbms_ utl_ ctxsys. user_lock. owa_util. sys master msdb"
+    .split(" ")
+    .map((prefix) => [prefix, "h"] as const),
+  ..."information_schema mysql sys pg_catalog performance_schema rdb$ master domain. v$ dba_ all_ mon$"
+    .split(" ")
+    .map((prefix) => [prefix, "m"] as const),
+];
 
 const LONGEST = 64;
 
 /** Lengths of the words with a meaning by their first two letters, one bit a length: most words of prose are none. */
 const lengths = new Uint32Array(1024);
-for (const word of [...kinds.keys(), ...calls.keys()])
+for (const word of [...WORDS.keys(), ...CALLED.keys()])
   lengths[pair(word.charCodeAt(0), word.charCodeAt(1))] =
     (lengths[pair(word.charCodeAt(0), word.charCodeAt(1))] ?? 0) | (1 << (word.length & 31));
 
@@ -122,9 +134,9 @@ export function mayMean(first: number, second: number, length: number): boolean 
  */
 export function wordKind(word: string, called: boolean): string {
   if (word.length > LONGEST) return "w";
-  const plain = kinds.get(word);
+  const plain = WORDS.get(word);
   if (called) {
-    const call = calls.get(word);
+    const call = CALLED.get(word);
     if (call !== undefined) return call;
   }
   if (plain !== undefined) return plain;
@@ -133,7 +145,7 @@ export function wordKind(word: string, called: boolean): string {
   if (HOT_PREFIXES.test(word) && (called || word.includes("."))) return "h";
   if (CATALOGUES.test(word)) return "m";
   const last = word.slice(word.lastIndexOf(".") + 1);
-  return kinds.get(last) === "h" ? "h" : "w";
+  return WORDS.get(last) === "h" ? "h" : "w";
 }
 
 /** Server variables worth asking for (`@@version`). */

@@ -11,7 +11,8 @@
  * run over kinds, not over bytes. The idea of judging token kinds comes from N. Galbreath's talk on libinjection
  * (Black Hat 2012); the grammar here is another one: signs with positions instead of a list of fingerprints.
  */
-import { codeOf, codesOf, meets, overlap, tellingOf } from "./sql-kinds.ts";
+import { codeOf, codesOf, type Kinds, meets, overlap, tellingOf } from "./sql-kinds.ts";
+import { mayBegin, mayFollowNumber, possibleKinds } from "./sql-possible.ts";
 import { readSql } from "./sql-reader.ts";
 import {
   AFTER_NUMBER,
@@ -22,11 +23,8 @@ import {
   HEADS_AFTER_QUOTE,
   type Sign,
 } from "./sql-signs.ts";
+import { type Detect, free, type Spend } from "./spend.ts";
 import type { SqlTokens } from "./sql-tokens.ts";
-
-/** One of these is in every injection; texts without any are not tokenised at all. */
-const WORTH_READING =
-  /['"=<>;@`#|*(]|--|&&|\b(?:union|select|order|group|having|waitfor|or|and|drop|exec|execute|truncate|grant|create|update|declare|call|into|procedure|delete|insert|alter|rlike|like|limit)\b/i;
 
 /** Most texts hold no kind of these, and no sign. */
 const TELLING = tellingOf(ANYWHERE.map(({ needs }) => needs));
@@ -40,16 +38,18 @@ const NUMBERS = codesOf("n#01v");
 /**
  * The sign of SQL injection in a text, or null.
  *
- * @param value byte string (one char a byte), already decoded
  * @returns `context:sign`, for example `single-quote:boolean-comparison`
  */
-export function detectSqli(value: string): string | null {
-  if (value.length < 3 || !WORTH_READING.test(value)) return null;
-  const found = judge(value);
+export const detectSqli: Detect = (value, spend = free) => {
+  if (value.length < 3) return null;
+  const found = judge(value, spend);
   if (found !== null) return found;
   const plain = undisguised(value);
-  return plain === value ? null : judge(plain);
-}
+  return plain === value ? null : judge(plain, spend);
+};
+
+/** Units a char (of signs: a token) that each pass takes. */
+const COST = { telling: 4, reading: 10, signs: 20 };
 
 /** Without the bytes before quotes that swallow an escape (`\\'`, `%bf'`), with quotes of a kind that are doubled once, and with `+` for the spaces that are missing. */
 function undisguised(value: string): string {
@@ -61,13 +61,23 @@ function undisguised(value: string): string {
 /** `"" or ""a""=""a`: written for a place where quotes are doubled, all of them. */
 const DOUBLED = /(["'])\1[^"']{0,40}\1\1/;
 
-function judge(value: string): string | null {
-  const plain = readSql(value, 0);
-  const found = anywhere(plain);
-  if (found !== null) return `plain:${found}`;
-  const sign = afterNumber(plain);
-  if (sign !== null) return `number:${sign}`;
-  return broken(value, "'", "single-quote") ?? broken(value, '"', "double-quote");
+function judge(value: string, spend: Spend): string | null {
+  spend(value.length * COST.telling);
+  const anywhere = mayHold(possibleKinds(value));
+  if (anywhere || mayFollowNumber(value)) {
+    spend(value.length * COST.reading);
+    const tokens = readSql(value, 0);
+    const found = anywhere ? signAnywhere(tokens, spend) : null;
+    if (found !== null) return `plain:${found}`;
+    const sign = afterNumber(tokens);
+    if (sign !== null) return `number:${sign}`;
+  }
+  return broken(value, "'", anywhere, spend) ?? broken(value, '"', anywhere, spend);
+}
+
+/** Whether a text of these kinds of tokens can hold a sign that holds wherever it is met. */
+function mayHold(kinds: Kinds): boolean {
+  return overlap(kinds, TELLING) && ANYWHERE.some(({ needs }) => meets(kinds, needs));
 }
 
 /** The text goes on behind a number, or behind what closes the brackets that it was written into. */
@@ -97,12 +107,16 @@ function begins(tokens: SqlTokens, from: number, heads: ReadonlySet<number>): bo
   return heads.has(tokens.at(at));
 }
 
-function broken(value: string, quote: string, context: string): string | null {
+const CONTEXTS = { "'": "single-quote", '"': "double-quote" };
+
+function broken(value: string, quote: keyof typeof CONTEXTS, anywhere: boolean, spend: Spend): string | null {
   const at = value.indexOf(quote);
   if (at < 0 || at === value.length - 1) return null;
+  if (!anywhere && !mayBegin(value, at + 1, HEADS_AFTER_QUOTE)) return null;
+  spend((value.length - at) * COST.reading);
   const tokens = readSql(value, at + 1);
-  const sign = behindQuote(value, at, tokens) ?? anywhere(tokens);
-  return sign === null ? null : `${context}:${sign}`;
+  const sign = behindQuote(value, at, tokens) ?? (anywhere ? signAnywhere(tokens, spend) : null);
+  return sign === null ? null : `${CONTEXTS[quote]}:${sign}`;
 }
 
 function behindQuote(value: string, at: number, tokens: SqlTokens): string | null {
@@ -112,8 +126,9 @@ function behindQuote(value: string, at: number, tokens: SqlTokens): string | nul
   return short ?? first(AFTER_QUOTE, text);
 }
 
-function anywhere(tokens: SqlTokens): string | null {
+function signAnywhere(tokens: SqlTokens, spend: Spend): string | null {
   if (!overlap(tokens, TELLING)) return null;
+  spend(tokens.length * COST.signs);
   let text: string | null = null;
   for (const { name, needs, expression } of ANYWHERE) {
     if (!meets(tokens, needs)) continue;

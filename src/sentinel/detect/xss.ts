@@ -6,7 +6,9 @@
  * Linear: a fixed number of passes; never throws.
  */
 import { type AttributeVisitor, visitAttributes, visitList } from "./html-tags.ts";
-import { decodeEntities, runsScript, scriptSign } from "./script-signs.ts";
+import { scriptSign } from "./script-signs.ts";
+import { decodeEntities, runsScript } from "./script-url.ts";
+import { type Detect, free, type Spend } from "./spend.ts";
 
 /** Elements that run, load or replace something by being there, whatever surrounds the name. */
 const ACTIVE_ELEMENT =
@@ -56,30 +58,34 @@ const LOADING: Readonly<Record<string, RegExp>> = {
 /**
  * The sign of script injection in a text, or null.
  *
- * @param value byte string (one char a byte), already decoded
  * @returns for example `tag:event-handler`
  */
-export function detectXss(value: string): string | null {
+export const detectXss: Detect = (value, spend = free) => {
+  spend(value.length * COST.telling);
   if (value.length < 6 || !/[<=(:`]|document/i.test(value)) return null;
   const text = asciiLookalikes(value);
   return (
-    signOf(text) ?? (SPLITTING_ENTITY.test(text) ? scriptSign(text.replace(SPLITTING_ENTITIES, "")) : null)
+    signOf(text, spend) ??
+    (SPLITTING_ENTITY.test(text) ? scriptSign(text.replace(SPLITTING_ENTITIES, ""), spend) : null)
   );
-}
+};
+
+/** Units a char that each pass takes, and an attribute that is judged. */
+const COST = { telling: 2, markup: 10, attributes: 4, attribute: 250 };
 
 /** White space of a kind that a browser drops out of the middle of a scheme or a name. */
 const SPLITTING_ENTITY = /&(?:tab|newline);/i;
 const SPLITTING_ENTITIES = /&(?:tab|newline);/gi;
 
-function signOf(text: string): string | null {
+function signOf(text: string, spend: Spend): string | null {
   if (text.includes("<")) {
-    const sign = markupSign(text);
+    const sign = markupSign(text, spend);
     if (sign !== null) return `tag:${sign}`;
   }
-  const inside = attributeSign(text);
+  const inside = attributeSign(text, spend);
   if (inside !== null) return inside;
   if (urlSign(text)) return "url:script";
-  const script = scriptSign(text);
+  const script = scriptSign(text, spend);
   return script === null ? null : `script:${script}`;
 }
 
@@ -92,16 +98,20 @@ function asciiLookalikes(value: string): string {
     .replace(/\xc5\xbf/g, "s");
 }
 
-function markupSign(text: string): string | null {
+function markupSign(text: string, spend: Spend): string | null {
+  spend(text.length * COST.markup);
   if (ACTIVE_ELEMENT.test(text)) return "active-element";
-  const attribute = visitAttributes(text, judgeAttribute);
+  const attribute = visitAttributes(text, (tag, name, value) => {
+    spend(COST.attribute);
+    return judgeAttribute(tag, name, value);
+  });
   if (attribute !== null) return attribute;
   if (MANGLED_HANDLER.test(text)) return "event-handler";
   if (STYLE_ELEMENT.test(text)) return "style-element";
   // <x> in the middle of words, for filters that strip tags: o<x>nerror=alert<x>(1)
   const stripped = text.replace(/<[a-z]{1,8}>/gi, "");
   if (stripped.length < text.length)
-    return attributeSign(stripped) === null ? scriptSign(stripped) : "stripped-tags";
+    return attributeSign(stripped, spend) === null ? scriptSign(stripped, spend) : "stripped-tags";
   return null;
 }
 
@@ -130,7 +140,8 @@ const HANDLER_NEAR =
   /on[a-z]{3,40}[\s\x00-\x20/]{0,9}=|style\s{0,9}=|(?:href|src|action|srcdoc|formaction|srcset)\s{0,9}=/i;
 
 /** The text as the rest of an attribute: it closes the quote (or needs none) and adds attributes of its own. */
-function attributeSign(text: string): string | null {
+function attributeSign(text: string, spend: Spend): string | null {
+  spend(text.length * COST.telling);
   if (!HANDLER_NEAR.test(text)) return null;
   for (const [quote, context] of [
     ["", "unquoted"],
@@ -140,7 +151,9 @@ function attributeSign(text: string): string | null {
   ] as const) {
     const at = quote === "" ? 0 : text.indexOf(quote) + 1;
     if (quote !== "" && at === 0) continue;
+    spend((text.length - at) * COST.attributes);
     const found = visitRest(text, at, (_, rawName, value) => {
+      spend(COST.attribute);
       const name = rawName.replace(/^[^a-z]{1,20}/, "");
       if (HANDLERS.has(name)) return CODE.test(value) ? "event-handler" : null;
       if (quote === "") return null;

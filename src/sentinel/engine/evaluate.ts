@@ -61,12 +61,11 @@ class Evaluation {
     const { chains } = this.matching.compiled;
     const { scanner } = this.matching.tx;
     const root = value.root(scanner);
-    const forms = value.forms(scanner);
     for (const group of groups) {
       if (this.matching.done(this.findings)) return;
       this.look(value, root.at(group.node, chains, scanner), group);
       if (!group.peel) continue;
-      for (const form of forms) this.look(value, form.at(group.node, chains, scanner), group);
+      for (const form of value.forms(scanner)) this.look(value, form.at(group.node, chains, scanner), group);
     }
     this.matching.tx.spend(groups.length * 20);
   }
@@ -109,7 +108,7 @@ class Evaluation {
     if (matching.barred(condition, value)) return;
     matching.keep(condition, view.text);
     if (!matching.rest(rule)) return;
-    this.record(finding(rule, condition, value, view.text));
+    this.record(finding(rule, condition, value, view));
   }
 
   /** Each rule once; few have matched, mostly none. */

@@ -56,6 +56,7 @@ export class Matching {
   holds(condition: Condition, view: View, places = placesOf(condition, view)): boolean {
     const { operator, literals } = condition;
     if (operator.needs !== 0 && (view.scan.signature & operator.needs) === 0) return false;
+    if (operator.detect !== undefined) return view.sign(operator.detect, this.tx.spend) !== null;
     if (operator.bound !== undefined) return this.asks(operator.bound(this.expand), view.text, 0);
     if (operator.span > 0 && literals !== null && view.scan.places !== null) {
       const windows = windowsOf(view, literals, operator.span);
@@ -162,6 +163,7 @@ export function selects(
 }
 
 /** A match, as it goes on record. */
-export function finding(rule: Rule, condition: Condition, value: Value, text: string): Finding {
-  return { rule, where: label(value), text: condition.operator.excerpt(text) };
+export function finding(rule: Rule, { operator }: Condition, value: Value, view: View): Finding {
+  const sign = operator.detect === undefined ? null : view.sign(operator.detect);
+  return { rule, where: label(value), text: sign ?? operator.excerpt(view.text) };
 }

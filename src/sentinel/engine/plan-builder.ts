@@ -54,7 +54,7 @@ export class PlanBuilder {
       const byEntry = new Map([...draft.byEntry].map(([entry, drafts]) => [entry, drafts.groups] as const));
       const byPattern = [...draft.byPattern].map(([pattern, drafts]) => ({ pattern, groups: drafts.groups }));
       collections.set(collection, {
-        all: draft.all.groups,
+        all: rawFirst(draft.all.groups),
         byEntry: byEntry.size > 0 ? byEntry : null,
         byPattern,
       });
@@ -67,6 +67,11 @@ export class PlanBuilder {
       sequenced,
     };
   }
+}
+
+/** What looks at values as they are takes little, and may make a verdict sure before their forms are made. */
+function rawFirst(groups: readonly Group[]): readonly Group[] {
+  return groups.toSorted((a, b) => Number(a.peel) - Number(b.peel));
 }
 
 class Drafts {

@@ -102,7 +102,7 @@ class Sequence {
       this.memory.match(value, view.text);
       this.matching.keep(condition, view.text);
       for (const effect of condition.effects) this.perform(effect);
-      found = finding(condition.rule, condition, value, view.text);
+      found = finding(condition.rule, condition, value, view);
       if (condition.every.length === 0) break;
     }
     return found;

@@ -15,11 +15,11 @@ export class Exceeded extends Error {
   }
 }
 
-/** Innocent requests take 40 units a byte with the rules as shipped, prose up to 110, manuals full of code up to 400. */
-const WORK_PER_BYTE = 400;
-const WORK_TO_BEGIN = 200_000;
+/** Innocent requests take 40 units a byte with the rules as shipped, prose up to 110, manuals full of code up to 460. */
+const WORK_PER_BYTE = 470;
+const WORK_TO_BEGIN = 60_000;
 /** What a verdict that is sure may still cost: the record should name more than the first rule, at no great price. */
-const WORK_WHEN_SURE = 150_000;
+const WORK_WHEN_SURE = 100_000;
 
 /** The values of one request (or answer) by collection, and what is left of its budgets. */
 export class Transaction {
@@ -33,6 +33,8 @@ export class Transaction {
   excerpts = true;
   private readonly wanted: ReadonlySet<Collection>;
   private readonly byCollection = new Map<Collection, Value[]>();
+  /** A body that is a value of its own may be a parameter as well. */
+  private body: Value | null = null;
   private allowance: number;
   private sure = false;
 
@@ -82,7 +84,9 @@ export class Transaction {
   private put(collection: Collection, name: string, text: string, peelable: boolean): void {
     if (!this.wanted.has(collection)) return;
     if (this.values.length >= this.limits.values) throw new Exceeded("values");
-    const value = new Value(collection, name, text, peelable);
+    const twin = peelable && this.body?.text === text ? this.body : null;
+    const value = new Value(collection, name, text, peelable, twin);
+    if (collection === "body" && peelable) this.body = value;
     this.values.push(value);
     const known = this.byCollection.get(collection);
     if (known === undefined) this.byCollection.set(collection, [value]);
@@ -100,10 +104,10 @@ export class Transaction {
   }
 
   /** Counts matching work before it is done. Throws `Exceeded("work")`. */
-  spend(units: number): void {
+  readonly spend = (units: number): void => {
     if (this.scanner.work + units > this.allowance) throw new Exceeded("work");
     this.scanner.work += units;
-  }
+  };
 }
 
 const NO_VALUES: readonly Value[] = [];
@@ -125,7 +129,11 @@ export function latin1(bytes: Uint8Array): string {
   const text = decoder.decode(bytes);
   if (!WIDE.test(text)) return text;
   let out = "";
-  for (let at = 0; at < bytes.length; at += 8192)
-    out += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  for (let at = 0; at < bytes.length; at += 8192) out += chars(bytes.subarray(at, at + 8192));
   return out;
+}
+
+/** Applying reads the bytes where they are; spreading them takes eight times as long. */
+function chars(bytes: Uint8Array): string {
+  return String(Reflect.apply(String.fromCharCode, null, bytes));
 }

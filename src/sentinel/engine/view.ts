@@ -1,6 +1,7 @@
 import type { Collection } from "../variables.ts";
 import type { Transformation } from "../transformations/index.ts";
 import type { Automaton, Scan } from "./automaton.ts";
+import type { Detect, Spend } from "../detect/index.ts";
 import { peel } from "../peel.ts";
 
 /** A step of a transformation chain; chains share their beginnings, so they form a tree. Node 0 is the value as it is. */
@@ -22,6 +23,7 @@ export class View {
   readonly scan: Scan;
   private derived: (View | undefined)[] | null = null;
   private byLiteral: Map<number, number[]> | null = null;
+  private signs: Map<Detect, string | null> | null = null;
 
   constructor(text: string, scan: Scan) {
     this.text = text;
@@ -43,6 +45,15 @@ export class View {
       else known.push(places?.[at + 1] ?? 0);
     }
     return index;
+  }
+
+  /** What a detector says of the text; it is asked once, whichever rules ask it. */
+  sign(detect: Detect, spend?: Spend): string | null {
+    const known = this.signs?.get(detect);
+    if (known !== undefined) return known;
+    const sign = detect(this.text, spend);
+    (this.signs ??= new Map()).set(detect, sign);
+    return sign;
   }
 
   at(node: number, chains: readonly ChainNode[], scanner: Scanner): View {
@@ -91,24 +102,33 @@ export class Value {
   readonly collection: Collection;
   readonly name: string;
   readonly text: string;
+  private readonly twin: Value | null;
   private view: View | null = null;
   private peeled: readonly View[] | null;
 
-  constructor(collection: Collection, name: string, text: string, peelable: boolean) {
+  /** `twin`: a value of the same text, with which all views are shared. */
+  constructor(
+    collection: Collection,
+    name: string,
+    text: string,
+    peelable: boolean,
+    twin: Value | null = null,
+  ) {
     this.collection = collection;
     this.name = name;
     this.text = text;
+    this.twin = twin;
     this.peeled = peelable ? null : NO_VIEWS;
   }
 
   /** The value as it was parsed. */
   root(scanner: Scanner): View {
-    return (this.view ??= scanner.view(this.text));
+    return (this.view ??= this.twin?.root(scanner) ?? scanner.view(this.text));
   }
 
   /** What peeling makes of the value, without the value itself. */
   forms(scanner: Scanner): readonly View[] {
-    return (this.peeled ??= this.peelForms(scanner));
+    return (this.peeled ??= this.twin?.forms(scanner) ?? this.peelForms(scanner));
   }
 
   private peelForms(scanner: Scanner): readonly View[] {

@@ -1,4 +1,4 @@
-import { detectCommand, detectSqli, detectXss } from "../detect/index.ts";
+import { type Detect, detectCommand, detectSqli, detectXss } from "../detect/index.ts";
 import * as bit from "../engine/signature.ts";
 import type { PackageOperator, PackageTemplate, SentinelPackage } from "../package.ts";
 import { addresses } from "./addresses.ts";
@@ -13,6 +13,8 @@ export interface Operator extends Matcher {
   readonly needs: number;
   /** How many chars of the text a match can take; 0: not known. */
   readonly span: number;
+  /** The operator is nothing but this detector, whose answer is kept with the text. */
+  readonly detect?: Detect;
   /** Where the argument is known only while a request is looked at: the operator with that argument. */
   readonly bound?: (expand: (template: PackageTemplate) => string) => Matcher;
 }
@@ -22,7 +24,7 @@ export type ArgumentKind = "none" | "expression" | "list" | "number";
 interface OperatorKind {
   readonly argument: ArgumentKind;
   readonly needs: number;
-  readonly create: (operator: PackageOperator, pkg: SentinelPackage) => Matcher;
+  readonly create: (operator: PackageOperator, pkg: SentinelPackage) => Matcher & Pick<Operator, "detect">;
 }
 
 const expression: OperatorKind = {
@@ -47,7 +49,7 @@ function number(kind: "eq" | "gt" | "ge" | "lt" | "le"): OperatorKind {
   return { argument: "number", needs: 0, create: (operator) => comparison(kind, operator.number ?? 0) };
 }
 
-function plain(needs: number, create: () => Matcher): OperatorKind {
+function plain(needs: number, create: OperatorKind["create"]): OperatorKind {
   return { argument: "none", needs, create };
 }
 
@@ -72,14 +74,19 @@ export const OPERATORS: ReadonlyMap<string, OperatorKind> = new Map<string, Oper
   ["bad-percent", plain(bit.PERCENT, badPercent)],
   ["bad-utf8", plain(bit.HIGH, badUtf8)],
   ["card-number", plain(bit.DIGIT, cardNumber)],
-  ["command", plain(0, () => detector(12, detectCommand))],
-  ["sqli", plain(0, () => detector(20, detectSqli))],
-  ["xss", plain(0, () => detector(12, detectXss))],
+  ["command", detector(detectCommand)],
+  ["sqli", detector(detectSqli)],
+  ["xss", detector(detectXss)],
   ["present", plain(0, () => ({ weight: 0, test: () => true, excerpt: (text) => text }))],
 ]);
 
-function detector(weight: number, detect: (text: string) => string | null): Matcher {
-  return { weight, test: (text) => detect(text) !== null, excerpt: (text) => detect(text) ?? "" };
+function detector(detect: Detect): OperatorKind {
+  return plain(0, () => ({
+    weight: 60,
+    detect,
+    test: (text) => detect(text) !== null,
+    excerpt: (text) => detect(text) ?? "",
+  }));
 }
 
 /** Throws where the package names an operator that this engine does not have: it was compiled by a newer one. */

@@ -1,16 +1,22 @@
+import { Automaton } from "../engine/automaton.ts";
 import { lowercase } from "../transformations/text.ts";
 import type { Matcher } from "./matcher.ts";
 
 const WEIGHT = 1;
 
-/** The value contains one of the phrases, ignoring ASCII case; called only where the automaton saw one. */
+/**
+ * The value contains one of the phrases, ignoring ASCII case. The automaton of all rules knows phrases by their
+ * beginnings alone, so an automaton of its own, made at the first use, looks for them whole.
+ */
 export function phrases(list: readonly string[]): Matcher {
-  const lower = list.map((phrase) => lowercase(phrase));
+  const lower = list.map((phrase) => lowercase(phrase)).filter((phrase) => phrase !== "");
+  let automaton: Automaton | null = null;
   const find = (text: string): string | undefined => {
-    const folded = lowercase(text);
-    return lower.find((phrase) => folded.includes(phrase));
+    if (lower.length < list.length) return "";
+    automaton ??= new Automaton(lower);
+    return lower[automaton.scan(text).hits[0] ?? -1];
   };
-  return { weight: WEIGHT, test: (text) => find(text) !== undefined, excerpt: (text) => find(text) ?? "" };
+  return { weight: 4, test: (text) => find(text) !== undefined, excerpt: (text) => find(text) ?? "" };
 }
 
 /** As `phrases`, with no letter, digit or underscore on either side. */

@@ -10,12 +10,16 @@ export function utf8Decode(text: string): string {
 
 /** Only what hides ASCII: overlong forms and look-alikes become ASCII, what cannot be seen goes; honest letters of other scripts stay as they are. */
 export function foldUtf8(text: string): string {
-  return text.replace(SEQUENCES, (sequence) => {
+  return text.replace(FOLDED, (sequence) => {
     const point = codePoint(sequence);
     if (point < 0x80) return String.fromCharCode(point);
     return isInvisible(point) ? "" : (lookAlike(point) ?? sequence);
   });
 }
+
+/** Every overlong form, and the blocks that hold what cannot be seen and look-alikes. */
+const FOLDED =
+  /[\xc0\xc1][\x80-\xbf]|\xc2\xad|\xc7\x80|\xca[\xb9\xba\xbc]|\xcd\xbe|\xe0[\x80-\x9f][\x80-\xbf]|\xe2[\x80\x81\x88\x8c\x91\x93][\x80-\xbf]|\xe3\x80[\x80-\xbf]|\xef[\xb9\xbb-\xbd][\x80-\xbf]|\xf0[\x80-\x8f][\x80-\xbf]{2}/g;
 
 /** Soft hyphen, zero-width and direction marks (Unicode: Default_Ignorable_Code_Point), as text in a word hides it; joiners of emoji stay. */
 function isInvisible(point: number): boolean {

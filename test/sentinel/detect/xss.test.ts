@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import fc from "fast-check";
 import { detectXss } from "../../../src/sentinel/detect/index.ts";
+import { SCRIPT_SIGNS } from "../../../src/sentinel/detect/script-signs.ts";
 
 const attacks: readonly string[] = [
   "alert.apply(null, [1])",
@@ -249,6 +250,19 @@ const innocent: readonly string[] = [
 test("finds every attack of the table (133)", () => {
   expect(attacks).toHaveLength(133);
   expect(attacks.filter((value) => detectXss(value) === null)).toEqual([]);
+});
+
+test("signs of script hold in texts alone that have their words", () => {
+  const held = attacks.flatMap((text) =>
+    SCRIPT_SIGNS.filter(([, , expression]) => expression.test(text)).map(([name, words]) => ({
+      name,
+      text,
+      words: words?.split(" ") ?? [""],
+    })),
+  );
+  expect(held.length).toBeGreaterThan(50);
+  const without = held.filter(({ text, words }) => !words.some((word) => text.toLowerCase().includes(word)));
+  expect(without).toEqual([]);
 });
 
 test("leaves every innocent text of the table alone (105)", () => {
