@@ -98,6 +98,7 @@ function wire(env: Env, policy: Policy): EdgeParts {
   const cache = createCache(policy.cache, {
     cacheApi: caches.default,
     host: blueprint.domain,
+    originStallMs: policy.routes.origin.stallMs,
     now,
     random: Math.random,
     observe: ({ kind, ...labels }) => insight.count(kind, labels),

@@ -69,7 +69,8 @@ export function passed(
   if (input.headers.has("cookie")) headers.delete("set-cookie");
   headers.append("cache-status", cacheStatusField(status));
   return {
-    answer: withHeaders(response, headers),
+    // Asked for by GET, a HEAD's answer has a body that nobody reads.
+    answer: { ...withHeaders(response, headers), ...(input.method === "HEAD" ? { body: null } : {}) },
     outcome,
     className: rules.name,
     reason,

@@ -4,12 +4,12 @@ import { Signal } from "./signal.ts";
 const WINDOW = 1_048_576;
 /** A reader that takes nothing for so long is cut off rather than hold up the others. */
 const STALL_MS = 15_000;
-/** A body that gets nothing for so long, and is not held up by its readers, has lost the request that fetched it. */
+/** A body that gets nothing for so long, and is not held up by its readers, is joined by nobody any more: it may have lost the request that fetched it. */
 const STUCK_MS = 30_000;
 /** So long a body that is not stored waits for its first reader. */
 const ATTACH_MS = 2_000;
-/** A reader that gets nothing for so long gives up on the origin. */
-const SILENCE_MS = 60_000;
+/** Beyond what an origin may take: for the gateway's own cut to arrive. */
+const CUT_MS = 5_000;
 
 interface Reader {
   /** Index of the next chunk, counted from the body's first. */
@@ -53,6 +53,8 @@ export function byteBudget(limit: number): ByteBudget {
  */
 export class BodyLog {
   readonly #now: () => number;
+  /** After so long without a byte the request that fetched it is gone for certain: alive, it would have been told that the origin is cut off. */
+  readonly #lostMs: number;
   readonly #signal = new Signal();
   readonly #readers = new Set<Reader>();
   #hadReaders = false;
@@ -64,8 +66,10 @@ export class BodyLog {
   #progressAt: number;
   #budget: ByteBudget | undefined;
 
-  constructor(now: () => number) {
+  /** @param stallMs how long the origin may stand still; noticed within twice that */
+  constructor(now: () => number, stallMs: number) {
     this.#now = now;
+    this.#lostMs = 2 * stallMs + CUT_MS;
     this.#progressAt = now();
   }
 
@@ -74,12 +78,21 @@ export class BodyLog {
     return this.#whole;
   }
 
-  /** Whether nothing has come for so long that nothing will: workerd ends a request, and with it what it reads, some time after its client has left. */
+  /** Whether nothing has come for so long that nothing may come any more: workerd ends a request, and with it what it reads, some time after its client has left. */
   isStuck(): boolean {
-    return this.#whole && this.#state === "open" && this.#now() - this.#progressAt > STUCK_MS;
+    return this.#silentFor(Math.min(STUCK_MS, this.#lostMs));
   }
 
-  /** Ends what is stuck: its readers are told, and its bytes are given back. */
+  /** Whether nothing will come any more. */
+  isLost(): boolean {
+    return this.#silentFor(this.#lostMs);
+  }
+
+  #silentFor(ms: number): boolean {
+    return this.#whole && this.#state === "open" && this.#now() - this.#progressAt > ms;
+  }
+
+  /** Ends what is lost: its readers are told, and its bytes are given back. */
   abandon(): void {
     this.#state = "broken";
     this.#chunks = [];
@@ -198,7 +211,7 @@ export class BodyLog {
         controller.close();
         return;
       }
-      if (reader.cut || this.#state === "broken" || !(await this.#signal.change(SILENCE_MS))) {
+      if (reader.cut || this.#state === "broken" || !(await this.#signal.change(this.#lostMs))) {
         this.#readers.delete(reader);
         throw new Error("the origin's response broke off");
       }

@@ -1,11 +1,12 @@
 import { BodyLog, type ByteBudget, byteBudget } from "./body-log.ts";
+import { hasNullBody } from "../http/answer.ts";
 import { EdgeError } from "../http/errors.ts";
 import { freshened, unstoredFields } from "./fields.ts";
 import { Flight, type FlightState, type Shared } from "./flight.ts";
 import { timeToLive } from "./freshness.ts";
 import { addConditions } from "./origin-request.ts";
 import { malformedFields } from "./malformed.ts";
-import { type CacheDependencies, type Passage, originUrl } from "./passage.ts";
+import { type CacheDependencies, type Passage, isOwn, originUrl } from "./passage.ts";
 import type { Shelf } from "./shelf.ts";
 import { type Exchange, type NotStoredReason, headToStore } from "./store-head.ts";
 import type { HeaderList, StoredHead, StoredResponse } from "./stored.ts";
@@ -30,7 +31,6 @@ const UNSHARED_MS = 120_000;
 const WITHDRAWALS: ReadonlySet<NotStoredReason> = new Set<NotStoredReason>(["no-store", "private"]);
 /** What was there is there no longer, whether that is worth storing or not. */
 const GONE = new Set([404, 410]);
-const NULL_BODY = new Set([204, 205]);
 
 /**
  * Asks the origin for what is cacheable, stores the answers, and has at most one
@@ -67,7 +67,7 @@ export class Fetches {
     this.#sweptAt = now;
     for (const [key, flight] of this.#flights) if (flight.isLost(now)) this.#flights.delete(key);
     for (const body of this.#bodies) {
-      if (!body.isStuck()) continue;
+      if (!body.isLost()) continue;
       body.abandon();
       this.#bodies.delete(body);
     }
@@ -205,7 +205,7 @@ export class Fetches {
     response: Response,
     leave: () => void,
   ): FlightState & { phase: "streaming" } {
-    const body = new BodyLog(this.#dependencies.now);
+    const body = new BodyLog(this.#dependencies.now, this.#dependencies.originStallMs);
     this.#bodies.add(body);
     const declared = lengthOf(response);
     const source = response.body ?? new Blob([]).stream();
@@ -231,11 +231,6 @@ export class Fetches {
     passage.input.waitUntil(kept);
     return { phase: "streaming", head, body, length: declared };
   }
-}
-
-/** Whether the answer is this request's own, and says nothing of what is stored for others: strangers send credentials and `no-store` as they like. */
-function isOwn({ authorized, asked }: Passage): boolean {
-  return authorized || asked.has("no-store");
 }
 
 /** The head of what is stored or being stored. */
@@ -268,7 +263,7 @@ function failure(status: number): EdgeError {
 
 /** The body's length where the origin declares it. */
 function lengthOf(response: Response): number | undefined {
-  if (NULL_BODY.has(response.status)) return 0;
+  if (hasNullBody(response.status)) return 0;
   const field = response.headers.get("content-length");
   return field === null || !/^\d+$/.test(field) ? undefined : Number(field);
 }

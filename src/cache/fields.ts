@@ -1,19 +1,6 @@
+import { isHopByHop } from "../http/headers.ts";
 import { type Directives, responseDirectives } from "./directives.ts";
 import type { HeaderList } from "./stored.ts";
-
-/** RFC 9111 section 3.1 and RFC 9110 section 7.6.1: of one hop, never stored. */
-const HOP_BY_HOP = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authentication-info",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
 
 /** Meant for this cache alone: it says too much to clients (purge tags, surrogate control), and lists of 64 KB are more than many can read. */
 const EDGE_ONLY = new Set(["cache-groups", "cache-tag", "surrogate-key", "surrogate-control"]);
@@ -34,7 +21,7 @@ export function storedFields(headers: Headers, directives: Directives, now: numb
   const fields: [string, string][] = [];
   const edgeHeaders: [string, string][] = [];
   for (const [name, value] of headers) {
-    if (HOP_BY_HOP.has(name) || omitted.has(name) || name === "age" || name === "set-cookie") continue;
+    if (isHopByHop(name) || omitted.has(name) || name === "age" || name === "set-cookie") continue;
     if (EDGE_ONLY.has(name)) {
       edgeHeaders.push([name, value]);
       continue;
@@ -50,7 +37,7 @@ export function storedFields(headers: Headers, directives: Directives, now: numb
 export function unstoredFields(headers: Headers): HeaderList {
   const names = listed(qualified(responseDirectives(headers).directives));
   return names.flatMap((name): [string, string][] => {
-    const value = name === "" || HOP_BY_HOP.has(name) ? null : readField(headers, name);
+    const value = name === "" || isHopByHop(name) ? null : readField(headers, name);
     return value === null ? [] : [[name, value]];
   });
 }

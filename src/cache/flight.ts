@@ -21,7 +21,7 @@ export type FlightState =
 /** What others may share. */
 export type Shared = Extract<FlightState, { phase: "stored" | "streaming" }>;
 
-/** Beside the origin's own time: for looking into the tier beneath, and for the inspection of what the answer begins with. */
+/** Beside the origin's own time: for looking into the tier beneath, and for what an answer begins with, which inspection waits for. One that takes longer is asked for once more, which harms nobody. */
 const AROUND_MS = 20_000;
 
 /** One origin request that others may wait for (RFC 9111 section 4: collapsed requests). */

@@ -1,30 +1,16 @@
+import { OVERRIDES } from "../http/headers.ts";
 import type { CacheKey } from "./key.ts";
 import type { CacheClass, Dimension } from "./compiled.ts";
 import { type StoredHead, storedHeader } from "./stored.ts";
 
-/** Ways to smuggle another method, path or host past a key; no class forwards them. */
-const OVERRIDES = [
-  "x-http-method",
-  "x-http-method-override",
-  "x-method-override",
-  "x-original-url",
-  "x-rewrite-url",
-  "x-original-host",
-  "x-host",
-  "x-forwarded-host",
-  "x-forwarded-server",
-  "x-forwarded-scheme",
-  "x-forwarded-port",
-  "x-forwarded-prefix",
-  "forwarded",
-  "surrogate-capability",
-];
+/** Ways to smuggle another method, path or host past a key, and what this cache says itself; no class forwards them. */
+const NOT_FORWARDED = [...OVERRIDES, "surrogate-capability"];
 
 /** Tells the origin that fragments are composed here (Edge Architecture 1.0). */
 const CAPABILITY = 'edge="ESI/1.0"';
 
 /** Of the client's own cache: this cache asks for the whole and judges conditions itself. */
-const CONDITIONS = [
+export const CONDITIONS = [
   "if-none-match",
   "if-modified-since",
   "if-match",
@@ -41,7 +27,7 @@ const OWN = ["authorization", "traceparent", "tracestate", "x-request-id"];
 
 /** Whether a client's field of this name (lower-case) reaches no origin in any cacheable class. */
 export function isNeverForwarded(name: string): boolean {
-  return OVERRIDES.includes(name) || CONDITIONS.includes(name) || name.startsWith(OWN_PREFIX);
+  return NOT_FORWARDED.includes(name) || CONDITIONS.includes(name) || name.startsWith(OWN_PREFIX);
 }
 
 /**
@@ -58,7 +44,7 @@ export function originHeaders(
 ): Headers {
   const headers = rules.headers === "all" ? new Headers(client) : picked(client, [...rules.headers, ...OWN]);
   const own = [...headers.keys()].filter((name) => name.startsWith(OWN_PREFIX));
-  for (const name of [...OVERRIDES, ...CONDITIONS, ...own, "cookie"]) headers.delete(name);
+  for (const name of [...NOT_FORWARDED, ...CONDITIONS, ...own, "cookie"]) headers.delete(name);
   const cookies: string[] = [];
   for (const [name, value] of key.dimensions) {
     headers.set(OWN_PREFIX + name, value);

@@ -17,6 +17,8 @@ export interface CacheDependencies {
   readonly host: string;
   /** Over the policy's, in bytes. */
   readonly memoryBytes?: number;
+  /** A body from the origin that stands still for this long is cut at the gateway, which may notice as late as after twice that, ms. */
+  readonly originStallMs: number;
   readonly now: () => number;
   /** 0 to 1. */
   readonly random: () => number;
@@ -107,6 +109,11 @@ export interface Passage {
   /** Whether a stored response may answer this request as it is. */
   readonly isFresh: (head: StoredHead) => boolean;
   readonly purgeState: (head: StoredHead) => PurgeState;
+}
+
+/** Whether the answer is this request's own, and says nothing of what is stored for others: strangers send credentials and `no-store` as they like. */
+export function isOwn({ authorized, asked }: Passage): boolean {
+  return authorized || asked.has("no-store");
 }
 
 /** The origin's URL for what the key says, and nothing else. */

@@ -1,4 +1,4 @@
-import type { Answer } from "../http/answer.ts";
+import { type Answer, hasNullBody } from "../http/answer.ts";
 import { type ByteRange, type Note, notModified, rangeOf } from "./conditions.ts";
 import { type CacheStatus, cacheStatusField } from "./cache-status.ts";
 import { currentAge } from "./freshness.ts";
@@ -17,7 +17,6 @@ export interface BodySource {
 
 /** Not in a 304 (RFC 9110 section 15.4.5): they describe a body. */
 const OF_BODY = ["content-length", "content-encoding", "content-range", "content-type"];
-const NULL_BODY = new Set([101, 204, 205, 304]);
 
 /**
  * Answers a GET or HEAD with a stored response: Age, conditions and one byte
@@ -50,7 +49,7 @@ export function respond(
 }
 
 function entire({ method }: Asked, { status }: StoredHead, body: BodySource, headers: Headers): Answer {
-  if (NULL_BODY.has(status) || method === "HEAD") return { status, headers, body: null };
+  if (hasNullBody(status) || method === "HEAD") return { status, headers, body: null };
   const whole = body.whole();
   return {
     status,
@@ -117,7 +116,7 @@ function lastingFields(head: StoredHead, length: number | undefined): Headers {
   const headers = new Headers([...head.headers]);
   // Of the bytes there are, not of those the origin declared.
   headers.delete("content-length");
-  if (length !== undefined && !NULL_BODY.has(head.status)) headers.set("content-length", String(length));
+  if (length !== undefined && !hasNullBody(head.status)) headers.set("content-length", String(length));
   return headers;
 }
 

@@ -13,7 +13,7 @@ import { timeToLive } from "./freshness.ts";
 import { invalidatedBy } from "./invalidation.ts";
 import { Invalidations } from "./invalidations.ts";
 import { keptQuery, keyOf, targetOf } from "./key.ts";
-import { originHeaders } from "./origin-request.ts";
+import { CONDITIONS, originHeaders } from "./origin-request.ts";
 import {
   type BypassReason,
   type CacheDependencies,
@@ -22,6 +22,7 @@ import {
   type Passage,
   type Served,
   inputOf,
+  isOwn,
 } from "./passage.ts";
 import { fromPath, type Purge, type PurgeState, PurgeView } from "./purge.ts";
 import { reuseOf, standsInForError } from "./reuse.ts";
@@ -134,7 +135,7 @@ export class EdgeCache {
     const purged = this.#purgeState(entry.head, input.purges);
     const reuse = reuseOf(entry.head, asked, purged, now);
     if (reuse === "gone") return this.#forward(passage, undefined, "uri-miss");
-    if (passage.authorized || asked.has("no-store")) return this.#forward(passage, entry, "request");
+    if (isOwn(passage)) return this.#forward(passage, entry, "request");
     if (reuse === "fresh") return fromEntry(passage, entry, "hit", now);
     if (reuse === "stale-while-revalidate") {
       this.#refresh(passage, entry);
@@ -231,17 +232,7 @@ export class EdgeCache {
 /** What an include inherits of the visitor: not what concerns the page's own body. */
 function fragmentHeaders(visitor: Headers): Headers {
   const headers = new Headers(visitor);
-  for (const name of [
-    "range",
-    "if-range",
-    "if-none-match",
-    "if-modified-since",
-    "if-match",
-    "if-unmodified-since",
-    "content-length",
-  ]) {
-    headers.delete(name);
-  }
+  for (const name of [...CONDITIONS, "content-length"]) headers.delete(name);
   return headers;
 }
 

@@ -3,7 +3,7 @@ import type { Forwarded } from "./cache-status.ts";
 import { isByteRange } from "./conditions.ts";
 import { type Fetches, headOf } from "./fetches.ts";
 import type { Shared } from "./flight.ts";
-import type { Passage, Served } from "./passage.ts";
+import { type Passage, type Served, isOwn } from "./passage.ts";
 import type { Shelf } from "./shelf.ts";
 import type { StoredHead, StoredResponse } from "./stored.ts";
 import { lengthPrefixed, variantOf } from "./vary.ts";
@@ -27,15 +27,14 @@ export class Together {
     keepsOld: boolean,
     why: Forwarded,
   ): Promise<Served> {
-    const { input, key, asked } = passage;
-    // A range of what is not stored may be the end of a huge file: it is asked for as it is. One that cannot be read is none.
-    const arriving = this.#fetches.under(key.text) !== undefined;
-    if (entry === undefined && !arriving && isByteRange(input.headers.get("range") ?? ""))
-      return direct(passage, "range", why);
-    if (input.method === "HEAD") return direct(passage, "head", why);
-    const alone = passage.authorized || asked.has("no-store") || this.#fetches.isUnshared(key.text);
+    // HEAD and ranges are answered from the whole, which is asked for once: so they collapse, and fill the cache.
+    const alone = isOwn(passage) || this.#fetches.isUnshared(passage.key.text);
     const shared = alone ? undefined : await this.#shared(passage, entry, keepsOld, why);
-    return shared ?? this.#asked(passage, entry, keepsOld, undefined, why);
+    if (shared !== undefined) return shared;
+    const part = partOf(passage, entry);
+    return part === undefined
+      ? this.#asked(passage, entry, keepsOld, undefined, why)
+      : direct(passage, part, why);
   }
 
   /** As one of those who want the same; undefined where their answer is not for this request. */
@@ -75,6 +74,12 @@ export class Together {
     why: Forwarded,
   ): Promise<Served> {
     const landing = await this.#fetches.ask(passage, entry, keepsOld, flightKey);
+    if (landing.phase === "alone") {
+      const part = partOf(passage, entry);
+      const unread = part === "head" || (part === "range" && landing.reason === "too-large");
+      if (unread) await landing.response.body?.cancel();
+      if (unread && part === "range") return direct(passage, part, why);
+    }
     return fromLanding(passage, landing, why, this.#now());
   }
 
@@ -84,6 +89,12 @@ export class Together {
     if (found === undefined || found === entry || !passage.isFresh(found.head)) return undefined;
     return fromEntry(passage, found, "hit", this.#now());
   }
+}
+
+/** What is asked for as it is where the whole is not for the cache: a range may be the end of a huge file. One that cannot be read is none. */
+function partOf({ input }: Passage, entry: StoredResponse | undefined): "head" | "range" | undefined {
+  if (input.method === "HEAD") return "head";
+  return entry === undefined && isByteRange(input.headers.get("range") ?? "") ? "range" : undefined;
 }
 
 /** Whether another request's answer fits this one: fresh, of its variant, not purged meanwhile, and there from its first byte. */

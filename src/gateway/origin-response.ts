@@ -3,18 +3,13 @@
  * no hop-by-hop fields, no address of an origin in Location, and a body whose
  * bytes are what Content-Encoding says. Headers only: no byte of a body is read.
  */
-import { isHopByHop, nominated } from "./request-headers.ts";
-
-const NULL_BODY: ReadonlySet<number> = new Set([101, 204, 205, 304]);
+import { isHopByHop } from "../http/headers.ts";
+import { nominated } from "./request-headers.ts";
 
 /** Whether a status is a final one (RFC 9110 section 15); 101 only where the upgrade really happened. */
 export function isValidStatus(response: Response): boolean {
   if (response.status === 101) return response.webSocket !== null && response.webSocket !== undefined;
   return response.status >= 200 && response.status <= 599;
-}
-
-export function hasNullBody(status: number): boolean {
-  return NULL_BODY.has(status);
 }
 
 /** Codings that the runtime undoes when a body is read. */

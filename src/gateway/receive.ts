@@ -2,12 +2,13 @@
  * An origin's answer on its way to the client: headers made the edge's own, media
  * neutralised, large things from Compute refused, the body relayed. Fails closed.
  */
+import { hasNullBody } from "../http/answer.ts";
 import { EdgeError } from "../http/errors.ts";
 import { judgeCompute, streamLimit } from "./compute-guard.ts";
 import type { CompiledRoutes } from "./compiled.ts";
 import { mediaHeaders } from "./media.ts";
 import type { Answer } from "./origin.ts";
-import { contentLength, hasNullBody, isDecodable, mediaType, responseHeaders } from "./origin-response.ts";
+import { contentLength, isDecodable, mediaType, responseHeaders } from "./origin-response.ts";
 import type { Pool } from "./pool.ts";
 import { type RelayEnd, relay } from "./relay.ts";
 

@@ -5,28 +5,17 @@
  * section 7.6.1). Names are compared with `_` read as `-`: CGI-like servers fold
  * both into one variable. Pure.
  */
+import { OVERRIDES, isHopByHop } from "../http/headers.ts";
 import { type Trace, traceparent } from "./trace.ts";
-
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
 
 /** Spoofing and smuggling by header: address, host, path, method, the edge's own names and its token. */
 const UNTRUSTED: ReadonlySet<string> = new Set([
+  ...OVERRIDES,
   "cdn-loop",
   "client-ip",
   "content-length",
   "expect",
   "fastly-client-ip",
-  "forwarded",
   "forwarded-for",
   "front-end-https",
   "host",
@@ -37,20 +26,12 @@ const UNTRUSTED: ReadonlySet<string> = new Set([
   "wl-proxy-client-ip",
   "x-client-ip",
   "x-cluster-client-ip",
-  "x-host",
-  "x-http-host-override",
-  "x-http-method",
-  "x-http-method-override",
-  "x-method-override",
-  "x-original-host",
-  "x-original-url",
   "x-originating-ip",
   "x-proxyuser-ip",
   "x-real-ip",
   "x-remote-addr",
   "x-remote-ip",
   "x-request-id",
-  "x-rewrite-url",
 ]);
 
 const UNTRUSTED_PREFIXES = ["cf-", "x-forwarded", "x-sentinel", "x-middleware-"];
@@ -74,11 +55,6 @@ export interface Claims {
   /** The public host, as the origin sees it in Host. */
   readonly host: string;
   readonly trace: Trace;
-}
-
-/** Whether a field of a request or response ends at this hop. */
-export function isHopByHop(name: string): boolean {
-  return HOP_BY_HOP.has(name);
 }
 
 /** Lower-case names that a Connection field nominates. */
@@ -105,7 +81,7 @@ export function isEdgeHeader(name: string): boolean {
 /** Whether a field never reaches an origin as it came; `name` is lower-case. */
 export function isUntrusted(name: string): boolean {
   const folded = name.replaceAll("_", "-");
-  if (HOP_BY_HOP.has(folded) || UNTRUSTED.has(folded)) return true;
+  if (isHopByHop(folded) || UNTRUSTED.has(folded)) return true;
   // The edge's own fields were set by the edge; another spelling of one was not.
   if (isEdgeHeader(folded)) return folded !== name || folded === "x-edge-debug";
   return UNTRUSTED_PREFIXES.some((prefix) => folded.startsWith(prefix));

@@ -13,6 +13,13 @@ export interface Answer {
   readonly webSocket?: WebSocket | null;
 }
 
+const NULL_BODY: ReadonlySet<number> = new Set([101, 204, 205, 304]);
+
+/** Whether an answer of this status has no body, whatever its fields say (Fetch standard, null body status). */
+export function hasNullBody(status: number): boolean {
+  return NULL_BODY.has(status);
+}
+
 /** @param headers in place of the answer's own */
 export function responseOf(answer: Answer, headers = answer.headers): Response {
   const { status, statusText = "", webSocket = null, body } = answer;

@@ -1,5 +1,42 @@
-/** Reading request headers the way every module must: one parser for cookies, one view of Accept. */
+/** Reading request headers the way every module must: one parser for cookies, one view of Accept, one list of what is of one hop and of what claims to be another request. */
 import type { FieldReader } from "./fields.ts";
+
+/** RFC 9110 section 7.6.1 and RFC 9111 section 3.1. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authentication-info",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Whether a field of a request or response ends at this hop; `name` is lower-case. */
+export function isHopByHop(name: string): boolean {
+  return HOP_BY_HOP.has(name);
+}
+
+/** Lower-case names by which a client could claim another method, path or host than its request has. */
+export const OVERRIDES: readonly string[] = [
+  "forwarded",
+  "x-forwarded-host",
+  "x-forwarded-port",
+  "x-forwarded-prefix",
+  "x-forwarded-scheme",
+  "x-forwarded-server",
+  "x-host",
+  "x-http-host-override",
+  "x-http-method",
+  "x-http-method-override",
+  "x-method-override",
+  "x-original-host",
+  "x-original-url",
+  "x-rewrite-url",
+];
 
 /** Value of the first cookie of that name (RFC 6265 section 4.2.1); null where there is none. */
 export function cookieValue(headers: FieldReader, name: string): string | null {

@@ -21,6 +21,7 @@ const worker = {
   async fetch(request: Request, env: Bindings, context: ExecutionContext): Promise<Response> {
     cache ??= createCache(policy satisfies CompiledCachePolicy, {
       cacheApi: env.MEMORY_ONLY === undefined ? caches.default : null,
+      originStallMs: 60_000,
       host: "store.acme.com",
       now: () => Date.now(),
       random: () => Math.random(),

@@ -94,6 +94,7 @@ export function rigOf(
   const cache = createCache(policy, {
     cacheApi,
     host: "store.acme.com",
+    originStallMs: 15_000,
     now: () => clock.now,
     random: () => 0.5,
     observe: (event) => void events.push(event),

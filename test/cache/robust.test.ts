@@ -25,9 +25,16 @@ function stuckBody(): ReadableStream<Uint8Array> {
   return new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode("half")) });
 }
 
-describe("fifty at once, of an origin that is slow", () => {
-  afterEach(() => void vi.useRealTimers());
+afterEach(() => void vi.useRealTimers());
 
+/** A clock that fake timers move. */
+const clockOfTimers = {
+  get now() {
+    return Date.now();
+  },
+};
+
+describe("fifty at once, of an origin that is slow", () => {
   const crowd = (rig: Rig): Promise<string[]> =>
     Promise.all(Array.from({ length: 50 }, async () => (await rig.get("/a")).response.text()));
   const later = async (ms: number, body: string): Promise<Response> =>
@@ -35,11 +42,7 @@ describe("fifty at once, of an origin that is slow", () => {
   /** A rig whose clock and timers are one. */
   const timedRig = (): Rig => {
     vi.useFakeTimers();
-    return rigOf(follow(), null, {
-      get now() {
-        return Date.now();
-      },
-    });
+    return rigOf(follow(), null, clockOfTimers);
   };
 
   it("wait for the one request as long as its route gives it", async () => {
@@ -104,16 +107,44 @@ describe("a fetch that was cut off with its request", () => {
     expect(await (await rig.get("/a")).response.text()).toBe("v2");
   });
 
+  it("is not taken for lost while its origin may stand still: its own client gets it whole", async () => {
+    vi.useFakeTimers();
+    const rig = rigOf(follow(), null, clockOfTimers);
+    const rest = Promise.withResolvers<void>();
+    rig.origin = () =>
+      new Response(
+        new ReadableStream<Uint8Array>({
+          start: (controller) => controller.enqueue(new TextEncoder().encode("first ")),
+          async pull(controller) {
+            await rest.promise;
+            controller.enqueue(new TextEncoder().encode("rest"));
+            controller.close();
+          },
+        }),
+        { headers: PAGE },
+      );
+    const text = (await rig.get("/a")).response.text();
+    // The rig's origin may stand still for 15 s; that it does is noticed within twice that and told a moment later.
+    await vi.advanceTimersByTimeAsync(31 * SECOND);
+    // Another fetch looks after what is under way.
+    await rig.get("/b");
+    await vi.advanceTimersByTimeAsync(1 * SECOND);
+    rest.resolve();
+    expect(await text).toBe("first rest");
+  });
+
   it("gives back the bytes it held, so that others are still stored", async () => {
     let now = 0;
     const budget = byteBudget(10);
-    const log = new BodyLog(() => now);
+    const log = new BodyLog(() => now, 30 * SECOND);
     void log.fill(stuckBody(), 100, budget, () => undefined);
     const reader = log.stream().getReader();
     expect(new TextDecoder().decode((await reader.read()).value)).toBe("half");
     expect(budget.take(7)).toBe(false);
-    now += 61 * SECOND;
-    expect(log.isStuck()).toBe(true);
+    now += 31 * SECOND;
+    expect([log.isStuck(), log.isLost()]).toEqual([true, false]);
+    now += 35 * SECOND;
+    expect(log.isLost()).toBe(true);
     log.abandon();
     await expect(reader.read()).rejects.toThrow(/broke off/);
     expect(budget.take(10)).toBe(true);

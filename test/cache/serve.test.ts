@@ -387,19 +387,6 @@ describe("HEAD, conditions and ranges from the cache", () => {
     ]);
     expect(rig.asked).toHaveLength(1);
   });
-
-  it("passes a range of what is not stored on, and stores nothing of it", async () => {
-    const rig = rigOf(follow());
-    rig.origin = (request) => {
-      expect(request.headers.get("range")).toBe("bytes=0-1");
-      return answer("01", { "cache-control": "max-age=60", "content-range": "bytes 0-1/10" }, 206);
-    };
-    expect((await rig.get("/a", { range: "bytes=0-1" })).response.status).toBe(206);
-    await rig.settle();
-    rig.origin = () => answer("0123456789", { "cache-control": "max-age=60" });
-    const whole = await rig.get("/a");
-    expect([whole.outcome, await whole.response.text()]).toEqual(["miss", "0123456789"]);
-  });
 });
 
 describe("keys", () => {
