@@ -13,12 +13,11 @@ interface Case {
 const CASES: readonly Case[] = [
   { name: "rx", argument: "a.b", yes: ["xA\nBx"], no: ["ab"] },
   { name: "rx-case", argument: "a.b", yes: ["a-b"], no: ["A-B"] },
-  { name: "phrases", argument: ["Drop Table"], yes: ["x DROP TABLE y"], no: ["drop the table"] },
   {
     name: "phrases",
-    argument: ["a phrase that is longer than any literal is", "a phrase that is short"],
-    yes: ["... A phrase that is longer than any literal is ..."],
-    no: ["a phrase that is longer than any literal was", "\xe9 a phrase"],
+    argument: ["Drop Table", "a phrase that is longer than any literal is"],
+    yes: ["x DROP TABLE y", "... A phrase that is longer than any literal is ..."],
+    no: ["drop the table", "a phrase that is longer than any literal was", "\xe9 a phrase"],
   },
   { name: "words", argument: ["or"], yes: ["1 OR 1", "or"], no: ["order", "for", "_or_"] },
   { name: "contains", argument: ["../"], yes: ["a/../b"], no: ["a/..b"] },
