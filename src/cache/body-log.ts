@@ -11,6 +11,9 @@ const ATTACH_MS = 2_000;
 /** Beyond what an origin may take: for the gateway's own cut to arrive. */
 const CUT_MS = 5_000;
 
+/** What a chunk takes at the least: a body that drips in byte by byte is no smaller than this a byte. */
+const LEAST_WEIGHT = 256;
+
 interface Reader {
   /** Index of the next chunk, counted from the body's first. */
   next: number;
@@ -61,6 +64,8 @@ export class BodyLog {
   #chunks: Uint8Array[] = [];
   #dropped = 0;
   #held = 0;
+  /** As counted against the budget. */
+  #weight = 0;
   #whole = true;
   #state: "open" | "done" | "broken" = "open";
   #progressAt: number;
@@ -96,7 +101,7 @@ export class BodyLog {
   abandon(): void {
     this.#state = "broken";
     this.#chunks = [];
-    this.#budget?.give(this.#held);
+    this.#budget?.give(this.#weight);
     this.#budget = undefined;
     this.#held = 0;
     this.#signal.wake();
@@ -127,7 +132,7 @@ export class BodyLog {
       this.#state = "broken";
       return undefined;
     } finally {
-      this.#budget?.give(this.#held);
+      this.#budget?.give(this.#weight);
       this.#budget = undefined;
       this.#signal.wake();
     }
@@ -136,14 +141,16 @@ export class BodyLog {
   /** False where there is nobody left to take it for. */
   async #take(chunk: Uint8Array, limit: number, onOverflow: () => void): Promise<boolean> {
     this.#progressAt = this.#now();
-    const fits = this.#held + chunk.byteLength <= limit && this.#budget?.take(chunk.byteLength) === true;
+    const weight = Math.max(chunk.byteLength, LEAST_WEIGHT);
+    const fits = this.#held + chunk.byteLength <= limit && this.#budget?.take(weight) === true;
+    if (fits) this.#weight += weight;
     if (this.#whole && !fits) {
-      this.#budget?.give(this.#held);
+      this.#budget?.give(this.#weight);
       this.#budget = undefined;
       this.#whole = false;
       onOverflow();
     }
-    this.#chunks.push(chunk);
+    this.#chunks.push(compact(chunk));
     this.#held += chunk.byteLength;
     this.#signal.wake();
     return this.#whole || this.#roomForMore();
@@ -217,6 +224,11 @@ export class BodyLog {
       }
     }
   }
+}
+
+/** A few bytes read into a large buffer without the buffer, which they would keep alive. */
+export function compact(chunk: Uint8Array): Uint8Array {
+  return chunk.byteLength * 2 < chunk.buffer.byteLength ? chunk.slice() : chunk;
 }
 
 /** Always a copy: a chunk may be a small view of a large read buffer, which it would keep alive. */

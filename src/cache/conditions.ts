@@ -40,6 +40,13 @@ function matchesAny(list: string, etag: string | null, note: Note): boolean {
   return members.some((member) => opaque(member) === own);
 }
 
+/** RFC 9111 section 4.3.4: a 304 with a validator speaks of what bears the same, and of nothing else. */
+export function confirms(update: Headers, head: StoredHead): boolean {
+  const told = update.get("etag");
+  const own = storedHeader(head, "etag");
+  return told === null || own === null || opaque(told) === opaque(own);
+}
+
 function opaque(tag: string): string {
   return tag.startsWith("W/") ? tag.slice(2) : tag;
 }

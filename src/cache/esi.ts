@@ -46,7 +46,7 @@ export class EsiScanner {
   }
 
   push(chunk: Uint8Array): Piece[] {
-    return this.#scan(concatenated(this.#held, chunk), false);
+    return this.#scan(this.#held.byteLength === 0 ? chunk : concatenated(this.#held, chunk), false);
   }
 
   /** What was held back: an element that never ended is text; a `remove` that never ended removes the rest. */
@@ -58,17 +58,23 @@ export class EsiScanner {
 
   #scan(bytes: Uint8Array, last: boolean): Piece[] {
     const pieces: Piece[] = [];
+    /** Where the text begins that has not gone out yet: it goes out as one piece. */
+    let from = 0;
     let position = 0;
     while (position < bytes.byteLength) {
       const step =
         this.#mode === "remove" ? this.#inRemove(bytes, position, last) : this.#inText(bytes, position, last);
-      pieces.push(...step.pieces);
-      if (step.next === undefined) {
-        position += step.taken;
-        break;
+      if (step.kind === "text") {
+        position = step.next;
+        continue;
       }
+      if (position > from) pieces.push(text(bytes, from, position));
+      if (step.include !== undefined) pieces.push(step.include);
       position = step.next;
+      from = position;
+      if (step.kind === "held") break;
     }
+    if (position > from) pieces.push(text(bytes, from, position));
     this.#held = bytes.slice(position);
     return pieces;
   }
@@ -77,18 +83,18 @@ export class EsiScanner {
     const end = indexOf(bytes, END_OF_REMOVE, from);
     if (end >= 0) {
       this.#mode = "text";
-      return moved([], end + END_OF_REMOVE.length);
+      return moved(end + END_OF_REMOVE.length);
     }
     const kept = last ? 0 : Math.min(END_OF_REMOVE.length - 1, bytes.byteLength - from);
-    return held([], bytes.byteLength - from - kept);
+    return held(bytes.byteLength - kept);
   }
 
   #inText(bytes: Uint8Array, from: number, last: boolean): Step {
     const start = this.#nextOfInterest(bytes, from);
-    if (start > from) return moved([text(bytes, from, start)], start);
+    if (start > from) return passed(start);
     if (this.#unwrapping && startsWith(bytes, END_OF_ESI_COMMENT, from)) {
       this.#unwrapping = false;
-      return moved([], from + END_OF_ESI_COMMENT.length);
+      return moved(from + END_OF_ESI_COMMENT.length);
     }
     const head = ascii(bytes, from, from + LONGEST_OPENING);
     const opening = OPENINGS.find((known) => head.startsWith(known));
@@ -98,7 +104,7 @@ export class EsiScanner {
       open &&
       (OPENINGS.some((known) => known.startsWith(head)) ||
         (this.#unwrapping && END_OF_ESI_COMMENT.startsWith(head)));
-    return may ? held([], 0) : moved([text(bytes, from, from + 1)], from + 1);
+    return may ? held(from) : passed(from + 1);
   }
 
   /** The next byte that an element, or the end of `<!--esi`, may begin at. */
@@ -114,43 +120,47 @@ export class EsiScanner {
   #element(bytes: Uint8Array, from: number, opening: string, last: boolean): Step {
     if (opening === "<!--esi") {
       this.#unwrapping = true;
-      return moved([], from + opening.length);
+      return moved(from + opening.length);
     }
-    if (opening === "</esi:include>") return moved([], from + opening.length);
+    if (opening === "</esi:include>") return moved(from + opening.length);
     const end = endOfTag(bytes, from);
     if (end === undefined) {
       const hopeless = last || bytes.byteLength - from > MAX_ELEMENT;
-      if (!hopeless) return held([], 0);
+      if (!hopeless) return held(from);
       this.#malformed++;
-      return moved([text(bytes, from, from + 1)], from + 1);
+      return passed(from + 1);
     }
     const tag = new TextDecoder().decode(bytes.subarray(from, end));
     if (opening === "<esi:include") {
       const include = includeOf(tag);
       if (include === undefined) this.#malformed++;
-      return moved(include === undefined ? [] : [include], end);
+      return moved(end, include);
     }
     if (opening === "<esi:remove" && !tag.endsWith("/>")) this.#mode = "remove";
-    return moved([], end);
+    return moved(end);
   }
 }
 
-/** `next`: where to go on; undefined: no further without more bytes, `taken` of them done with. */
+/** What was found, and where to go on: text that passes; an element, or what it removes; what is held until more has come. */
 interface Step {
-  readonly pieces: readonly Piece[];
-  readonly next: number | undefined;
-  readonly taken: number;
+  readonly kind: "text" | "element" | "held";
+  readonly next: number;
+  readonly include: Include | undefined;
 }
 
-function moved(pieces: readonly Piece[], next: number): Step {
-  return { pieces, next, taken: 0 };
+function passed(next: number): Step {
+  return { kind: "text", next, include: undefined };
 }
 
-function held(pieces: readonly Piece[], taken: number): Step {
-  return { pieces, next: undefined, taken };
+function moved(next: number, include?: Include): Step {
+  return { kind: "element", next, include };
 }
 
-function text(bytes: Uint8Array, from: number, to: number): Piece {
+function held(next: number): Step {
+  return { kind: "held", next, include: undefined };
+}
+
+function text(bytes: Uint8Array, from: number, to: number): Text {
   return { kind: "text", bytes: bytes.slice(from, to) };
 }
 

@@ -1,6 +1,7 @@
 import { BodyLog, type ByteBudget, byteBudget } from "./body-log.ts";
 import { hasNullBody } from "../http/answer.ts";
 import { EdgeError } from "../http/errors.ts";
+import { confirms } from "./conditions.ts";
 import { freshened, unstoredFields } from "./fields.ts";
 import { Flight, type FlightState, type Shared } from "./flight.ts";
 import { timeToLive } from "./freshness.ts";
@@ -160,6 +161,9 @@ export class Fetches {
     const originStatus = response.status;
     for (const part of malformedFields(response.headers, exchange.responseTime))
       this.#dependencies.observe({ kind: "malformed", part, from: "origin" });
+    // Of another page than the one it was asked about: that one must not bear its name.
+    if (originStatus === 304 && entry !== undefined && !confirms(response.headers, entry.head))
+      return this.#fetch(passage, undefined, keepsOld, leave, signal);
     if (originStatus === 304)
       return { originStatus, ...this.#confirmed(passage, entry, response.headers, exchange) };
     const head = keepsOld && isFailure(response) ? "origin-error" : this.#headOf(response, exchange, passage);

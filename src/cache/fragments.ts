@@ -1,5 +1,5 @@
 import type { Answer } from "../http/answer.ts";
-import { joined } from "./body-log.ts";
+import { compact, joined } from "./body-log.ts";
 import { EsiScanner, type Include, type Text } from "./esi.ts";
 import type { FragmentFailure, Observe } from "./events.ts";
 import type { FragmentRules } from "./compiled.ts";
@@ -235,7 +235,7 @@ async function collected(
       length += value.byteLength;
       composition.room -= value.byteLength;
       if (length > MAX_FRAGMENT || composition.room < 0) throw new FragmentError("too-large");
-      chunks.push(value);
+      chunks.push(compact(value));
     }
   } catch (error) {
     composition.room += length;

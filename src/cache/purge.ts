@@ -31,7 +31,9 @@ const NEVER: Times = { soft: -1, hard: -1 };
 export class PurgeView {
   readonly #tags = new Map<number, Times>();
   readonly #urls = new Map<number, Times>();
-  readonly #prefixes: { readonly value: string; readonly times: Times }[] = [];
+  /** By length, so that a target is held against each length once and not against every prefix. */
+  readonly #prefixes = new Map<number, Map<string, Times>>();
+  #latestPrefix = -1;
   readonly #all: Times = { soft: -1, hard: -1 };
   readonly #anyTag: Times = { soft: -1, hard: -1 };
   readonly #targetOf: (url: string) => string;
@@ -51,7 +53,7 @@ export class PurgeView {
     }
   }
 
-  #timesOf(purge: Pick<Purge, "kind" | "value">): Times[] {
+  #timesOf(purge: Omit<Purge, "soft">): Times[] {
     switch (purge.kind) {
       case "all":
         return [this.#all];
@@ -60,9 +62,11 @@ export class PurgeView {
       case "tag":
         return [entry(this.#tags, hashTag(purge.value)), this.#anyTag];
       case "prefix": {
-        const times = { soft: -1, hard: -1 };
-        this.#prefixes.push({ value: prefixOf(purge.value), times });
-        return [times];
+        const prefix = prefixOf(purge.value);
+        this.#latestPrefix = Math.max(this.#latestPrefix, purge.at);
+        const ofLength = this.#prefixes.get(prefix.length) ?? new Map<string, Times>();
+        this.#prefixes.set(prefix.length, ofLength);
+        return [entry(ofLength, prefix)];
       }
       default:
         return purge.kind satisfies never;
@@ -84,7 +88,10 @@ export class PurgeView {
   *#hitting(head: StoredHead): Generator<Times> {
     yield this.#all;
     if (this.#urls.size > 0) yield this.#urls.get(hashText(head.target)) ?? NEVER;
-    for (const prefix of this.#prefixes) if (head.target.startsWith(prefix.value)) yield prefix.times;
+    if (this.#latestPrefix >= head.requestTime) {
+      for (const [length, ofLength] of this.#prefixes)
+        yield ofLength.get(head.target.slice(0, length)) ?? NEVER;
+    }
     if (this.#tags.size === 0) return;
     if (head.anyTag) yield this.#anyTag;
     for (const tag of head.tags) yield this.#tags.get(tag) ?? NEVER;

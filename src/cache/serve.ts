@@ -244,5 +244,6 @@ function classReason({ reason }: Classified): BypassReason {
 function requestReason({ headers, hasBody }: CacheInput): BypassReason | undefined {
   // A body on GET is not in the key; an origin that reads it could be made to answer for it (fat GET).
   if (hasBody || Number(headers.get("content-length") ?? 0) > 0) return "request-body";
-  return headers.has("upgrade") ? "upgrade" : undefined;
+  // Any other offer ends at this hop (RFC 9110 section 7.8), and the page is the same.
+  return headers.get("upgrade")?.toLowerCase() === "websocket" ? "upgrade" : undefined;
 }

@@ -246,6 +246,16 @@ describe("strangers", () => {
     expect(rig.asked).toHaveLength(1);
   });
 
+  it("cannot force origin requests by offering other protocols", async () => {
+    const rig = rigOf(shipped);
+    rig.origin = () => answer("page", PAGE);
+    for (const upgrade of ["h2c", "TLS/1.0", "x"]) {
+      await (await rig.get("/catalog", { upgrade })).response.text();
+      await rig.settle();
+    }
+    expect(rig.asked).toHaveLength(1);
+  });
+
   it("cannot fill memory with variants of a header the class does not send", async () => {
     const rig = rigOf(shipped);
     rig.origin = () => answer("x", { ...PAGE, vary: "User-Agent, Accept-Language" });

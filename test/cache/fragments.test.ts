@@ -104,6 +104,16 @@ describe("the scanner", () => {
     expect(first?.kind === "text" && first.bytes.byteLength).toBe(10_000);
   });
 
+  it("gives the text of a chunk as one piece, whatever elements of HTML are in it", () => {
+    const pieces = new EsiScanner().push(
+      encoder.encode("<ul><li>a</li><!-- b --></ul><esi:comment/><p>c</p>"),
+    );
+    expect(pieces.map((piece) => piece.kind === "text" && new TextDecoder().decode(piece.bytes))).toEqual([
+      "<ul><li>a</li><!-- b --></ul>",
+      "<p>c</p>",
+    ]);
+  });
+
   it("looks no further through openings that never close than an element may be long", () => {
     const opening = "<esi:include src='";
     const page = encoder.encode(opening.repeat(2_000));

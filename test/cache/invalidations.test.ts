@@ -2,29 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Invalidations } from "../../src/cache/invalidations.ts";
-import type { StoredHead } from "../../src/cache/stored.ts";
 import { hashTag } from "../../src/cache/tags.ts";
+import { storedHead } from "../support/stored-head.ts";
 import { answer, classWith, policyOf, rigOf } from "./rig.ts";
-
-const HEAD: StoredHead = {
-  status: 200,
-  headers: [],
-  edgeHeaders: [],
-  requestTime: 0,
-  responseTime: 0,
-  initialAge: 0,
-  lifetime: 600,
-  staleWhileRevalidate: 0,
-  staleIfError: 0,
-  noCache: false,
-  mustRevalidate: false,
-  vary: [],
-  variant: "",
-  tags: [],
-  anyTag: false,
-  target: "/",
-  fragments: false,
-};
 
 describe("invalidations", () => {
   it("of one URL, again and again, leave every other page", async () => {
@@ -41,10 +21,10 @@ describe("invalidations", () => {
     const seen = new Invalidations();
     for (let count = 0; count < 30_000; count++) seen.add({ kind: "url", value: `/search?q=${count}` }, 5);
     const products = Array.from({ length: 1000 }, (_, index) => `/product/${index}`);
-    expect(products.filter((target) => seen.hits({ ...HEAD, target })).length).toBeLessThan(5);
+    expect(products.filter((target) => seen.hits(storedHead({ target }))).length).toBeLessThan(5);
     for (const query of [0, 15_000, 29_999])
-      expect(seen.hits({ ...HEAD, target: `/search?q=${query}` })).toBe(true);
-    expect(seen.hits({ ...HEAD, target: "/search?q=0", requestTime: 6 })).toBe(false);
+      expect(seen.hits(storedHead({ target: `/search?q=${query}` }))).toBe(true);
+    expect(seen.hits(storedHead({ target: "/search?q=0", requestTime: 6 }))).toBe(false);
   });
 
   it("hold for ever, however many come after them, and never for what was asked for later", () => {
@@ -57,7 +37,7 @@ describe("invalidations", () => {
         const seen = new Invalidations(limit);
         all.forEach((each, index) => seen.add(each, index));
         all.forEach(({ kind, value }, index) => {
-          const page = { ...HEAD, target: kind === "url" ? value : "-" };
+          const page = storedHead({ target: kind === "url" ? value : "-" });
           const tags = kind === "tag" ? [hashTag(value)] : [];
           expect(seen.hits({ ...page, tags, requestTime: index })).toBe(true);
           expect(seen.hits({ ...page, tags, requestTime: all.length })).toBe(false);

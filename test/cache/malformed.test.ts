@@ -7,6 +7,7 @@ import { listMembers } from "../../src/cache/fields.ts";
 import { malformedFields } from "../../src/cache/malformed.ts";
 import { cacheGroups } from "../../src/cache/tags.ts";
 import { variantOf } from "../../src/cache/vary.ts";
+import { storedHead } from "../support/stored-head.ts";
 import { type Rig, START, answer, classWith, policyOf, rigOf } from "./rig.ts";
 
 const FRESH = { "cache-control": "max-age=600", etag: '"1"' };
@@ -131,25 +132,7 @@ describe("a client's malformed", () => {
   });
 
   it("lists are read in linear time: 32 KB of anything in each field", () => {
-    const head = {
-      status: 200,
-      headers: [["etag", '"1"']] as [string, string][],
-      edgeHeaders: [],
-      requestTime: START,
-      responseTime: START,
-      initialAge: 0,
-      lifetime: 60,
-      staleWhileRevalidate: 0,
-      staleIfError: 0,
-      noCache: false,
-      mustRevalidate: false,
-      vary: [],
-      variant: "",
-      tags: [],
-      anyTag: false,
-      target: "/",
-      fragments: false,
-    };
+    const head = storedHead({ headers: [["etag", '"1"']], requestTime: START, responseTime: START });
     let steps = 0;
     const note = (): void => void steps++;
     for (const unit of [

@@ -1,6 +1,8 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Purge, type PurgeKind, PurgeView, purgesUnknown } from "../../src/cache/index.ts";
 import { hashTag, responseTags } from "../../src/cache/tags.ts";
+import { storedHead } from "../support/stored-head.ts";
 import { START, answer, classWith, policyOf, rigOf, statusOf } from "./rig.ts";
 
 const policy = policyOf([classWith({ stale: { whileRevalidate: 0, ifError: 0 } })]);
@@ -10,6 +12,18 @@ const tagged = {
 };
 
 describe("a purge", () => {
+  it("by prefix hits what begins with it and nothing else, however many there are", () => {
+    const path = fc.stringMatching(/^(?:\/[ab]{1,3}){1,3}$/);
+    fc.assert(
+      fc.property(fc.array(path, { maxLength: 20 }), path, (prefixes, target) => {
+        const view = new PurgeView(prefixes.map((value) => ({ kind: "prefix", value, soft: false, at: 5 })));
+        const hit = prefixes.some((prefix) => target.startsWith(prefix));
+        expect(view.stateOf(storedHead({ target, requestTime: 5 }))).toBe(hit ? "hard" : "none");
+        expect(view.stateOf(storedHead({ target, requestTime: 6 }))).toBe("none");
+      }),
+    );
+  });
+
   const cases: readonly (readonly [PurgeKind, string, boolean])[] = [
     ["tag", "product-1", true],
     ["tag", "PRODUCT-1", true],
@@ -180,26 +194,17 @@ describe("the view", () => {
       at: START,
     }));
     const view = new PurgeView(log);
-    expect(view.stateOf({ ...HEAD, tags: [hashTag("mine")] })).toBe("none");
-    expect(view.stateOf({ ...HEAD, tags: [hashTag("mine"), hashTag("T4095")] })).toBe("hard");
+    expect(
+      view.stateOf(storedHead({ requestTime: START - 1, responseTime: START, tags: [hashTag("mine")] })),
+    ).toBe("none");
+    expect(
+      view.stateOf(
+        storedHead({
+          requestTime: START - 1,
+          responseTime: START,
+          tags: [hashTag("mine"), hashTag("T4095")],
+        }),
+      ),
+    ).toBe("hard");
   });
 });
-
-const HEAD = {
-  status: 200,
-  headers: [],
-  edgeHeaders: [],
-  requestTime: START - 1,
-  responseTime: START,
-  initialAge: 0,
-  lifetime: 60,
-  staleWhileRevalidate: 0,
-  staleIfError: 0,
-  noCache: false,
-  mustRevalidate: false,
-  vary: [],
-  variant: "",
-  anyTag: false,
-  target: "/",
-  fragments: false,
-};

@@ -295,6 +295,27 @@ describe("revalidation", () => {
     expect(rig.asked.map((request) => request.headers.has("if-none-match"))).toEqual([false, true, true]);
   });
 
+  it.each([
+    ["another strong one", '"2"', "after"],
+    ["another weak one", 'W/"2"', "after"],
+    ["the same, weakly", 'W/"1"', "before"],
+  ])("by a 304 whose validator is %s", async (_, etag, expected) => {
+    const rig = rigOf(follow());
+    const kept = { "cache-control": "max-age=10" };
+    rig.origin = () => answer("before", { ...kept, etag: '"1"' }, 200, rig.clock.now);
+    await (await rig.get("/a")).response.text();
+    await rig.settle();
+    rig.clock.now += 20_000;
+    rig.origin = ({ headers }) =>
+      headers.has("if-none-match")
+        ? answer(null, { ...kept, etag }, 304, rig.clock.now)
+        : answer("after", { ...kept, etag }, 200, rig.clock.now);
+    expect(await (await rig.get("/a")).response.text()).toBe(expected);
+    await rig.settle();
+    const hit = await rig.get("/a");
+    expect([hit.outcome, await hit.response.text()]).toEqual(["hit", expected]);
+  });
+
   it("refuses a 304 that was not asked for", async () => {
     const rig = rigOf(follow());
     rig.origin = () => answer(null, { etag: '"1"' }, 304);

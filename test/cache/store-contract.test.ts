@@ -1,32 +1,22 @@
 import { describe, expect, it } from "vitest";
 import { CacheApiStore, MemoryStore, type Store, sizeOf } from "../../src/cache/store.ts";
 import type { StoredObject, StoredResponse } from "../../src/cache/stored.ts";
+import { storedHead } from "../support/stored-head.ts";
 import { START } from "./rig.ts";
 
 function response(text: string, overrides: Partial<StoredResponse["head"]> = {}): StoredResponse {
   return {
     kind: "response",
     body: new TextEncoder().encode(text),
-    head: {
-      status: 200,
+    head: storedHead({
       headers: [["content-type", "text/plain; charset=utf-8"]],
       edgeHeaders: [["cache-tag", "ü"]],
       requestTime: START,
       responseTime: START,
-      initialAge: 0,
-      lifetime: 60,
-      staleWhileRevalidate: 0,
-      staleIfError: 0,
-      noCache: false,
-      mustRevalidate: false,
-      vary: [],
-      variant: "",
       tags: [1, 2 ** 52],
-      anyTag: false,
       target: "/a?b=ü",
-      fragments: false,
       ...overrides,
-    },
+    }),
   };
 }
 
