@@ -2,19 +2,20 @@
  * The life of a request, from top to bottom. Every stage is a module's door; this
  * file only says in which order they are asked and what an answer of theirs means.
  */
-import type { CacheInput, FetchOrigin, PurgeView, Served } from "./cache/index.ts";
+import type { FetchOrigin, Served } from "./cache/index.ts";
 import type { Snapshot } from "./control/index.ts";
 import type { Access } from "./fabric/index.ts";
-import { OriginError, type Route, errorPage, isEdgeHeader, traceOf } from "./gateway/index.ts";
+import { type Finished, OriginError, type Route, errorPage, identified, traceOf } from "./gateway/index.ts";
+import type { Answer } from "./http/answer.ts";
 import { type CanonicalFault, canonicalize } from "./http/canonical.ts";
 import { EdgeError } from "./http/errors.ts";
-import type { Fields } from "./http/fields.ts";
 import { requireOwnOrigin } from "./http/own-origin.ts";
 import { type Body, inspect, inspectAnswer, limitRate, watchRate } from "./inspection.ts";
 import { type Life, beginLife, eventOf, sentinelField, timingField } from "./life.ts";
 import type { EdgeParts, WaitUntil } from "./parts.ts";
 import type { GateOutcome } from "./queue/index.ts";
 import type { Sentinel } from "./sentinel/index.ts";
+import { Visit, originFields, originRequest } from "./visit.ts";
 
 /** Bytes of all header lines; beyond them 431. */
 const MAX_HEADER_BYTES = 32_768;
@@ -22,27 +23,30 @@ const MAX_HEADER_BYTES = 32_768;
 /** Answers a request; never throws, always records. */
 export async function handle(request: Request, parts: EdgeParts, waitUntil: WaitUntil): Promise<Response> {
   const life = beginLife(request, canonicalize(request.url, parts.scheme), parts.now());
-  let response: Response;
+  let finished: Finished;
   try {
-    response = await walk(request, life, parts, waitUntil);
+    finished = await walk(request, life, parts, waitUntil);
   } catch (thrown) {
     life.error = EdgeError.from(thrown);
     noteFailedTries(life);
     const accept = life.headers.get("accept");
-    response = errorPage(life.error, life.requestId, accept, life.headers.get("accept-language"));
-    response = parts.gateway.finish(response, { tls: hsts(life, parts) });
+    finished = finish(
+      errorPage(life.error, life.requestId, accept, life.headers.get("accept-language")),
+      life,
+      parts,
+    );
   }
-  const { headers } = response;
-  headers.set("x-request-id", life.requestId);
+  const { response } = finished;
   const token = life.headers.get("x-edge-debug");
-  if (token !== null) await tellDebugger(token, headers, life, parts);
-  parts.insight.record(eventOf(life, response.status, headers, parts.now()), { site: life.site, waitUntil });
+  if (token !== null) await tellDebugger(token, response.headers, life, parts);
+  parts.insight.record(eventOf(life, finished, parts.now()), { site: life.site, waitUntil });
   return response;
 }
 
-async function walk(request: Request, life: Life, parts: EdgeParts, waitUntil: WaitUntil): Promise<Response> {
+/** What is at hand already is not waited for: to wait is not free, and a hit waits for nothing. */
+async function walk(request: Request, life: Life, parts: EdgeParts, waitUntil: WaitUntil): Promise<Finished> {
   const redirect = admit(life, parts);
-  if (redirect !== null) return redirect;
+  if (redirect !== null) return identified(redirect, life.requestId);
   life.route = parts.gateway.route(life.target);
   if (life.route.kind === "fabric") {
     const access = await parts.fabric.authorize(request, { clientIp: life.clientIp, now: life.start });
@@ -50,17 +54,31 @@ async function walk(request: Request, life: Life, parts: EdgeParts, waitUntil: W
     if (access !== null) return letIn(request, access, life, parts, waitUntil);
     hide(life, parts);
   }
-  const snapshot = await parts.control.snapshot(life.start, waitUntil);
-  const sentinel = await parts.sentinel(snapshot);
-  const body = await inspect(request, life, snapshot, sentinel, parts);
-  await limitRate(life, snapshot, sentinel, parts);
+  const decided = parts.control.snapshot(life.start, waitUntil);
+  const snapshot = decided instanceof Promise ? await decided : decided;
+  const engine = parts.sentinel(snapshot);
+  const sentinel = engine instanceof Promise ? await engine : engine;
+  const inspected = inspect(request, life, snapshot, sentinel, parts);
+  const body = inspected instanceof Promise ? await inspected : inspected;
+  const limited = limitRate(life, snapshot, sentinel, parts);
+  if (limited !== null) await limited;
   refuseFaults(life.target.faults);
-  const gated = await gate(request, life, snapshot, parts, waitUntil);
-  if (gated.kind !== "bypass" && gated.response !== null) return gated.response;
-  life.cache = await serve(body, life, snapshot, sentinel, parts, waitUntil);
-  const response = parts.gateway.finish(life.cache.answer, { tls: hsts(life, parts) });
-  parts.queue.finish(gated, response.headers, snapshot.rooms, waitUntil, parts.now());
-  return response;
+  const asked = gate(request, life, snapshot, parts, waitUntil);
+  const gated = asked instanceof Promise ? await asked : asked;
+  life.queue = gated;
+  if (gated.kind !== "bypass" && gated.response !== null) return identified(gated.response, life.requestId);
+  const serving = serve(body, life, snapshot, sentinel, parts, waitUntil);
+  const { answer } = (life.cache = serving instanceof Promise ? await serving : serving);
+  const finished = finish(answer, life, parts);
+  if (gated.room !== null) {
+    const fields = { said: answer.headers, headers: finished.response.headers };
+    parts.queue.finish(gated, fields, snapshot.rooms, waitUntil, parts.now());
+  }
+  return finished;
+}
+
+function finish(answer: Answer, { requestId, target }: Life, { gateway, blueprint }: EdgeParts): Finished {
+  return gateway.finish(answer, { tls: blueprint.tls && target.scheme === "https", requestId });
 }
 
 /** What an origin failed with belongs on record as much as what it answered. */
@@ -130,14 +148,13 @@ async function letIn(
   life: Life,
   parts: EdgeParts,
   waitUntil: WaitUntil,
-): Promise<Response> {
+): Promise<Finished> {
   if (life.target.foldedPath.startsWith("/_edge/") || life.target.foldedPath === "/_edge") {
-    return parts.operate(request, access, life, waitUntil);
+    return identified(await parts.operate(request, access, life, waitUntil), life.requestId);
   }
   if (life.method !== "GET" && life.method !== "HEAD") requireOwnOrigin(request, parts.ownOrigins);
   const toOrigin = originRequest(originFields(life, parts), life, parts);
-  const response = await forward(toOrigin, request.body, life, parts, waitUntil);
-  return parts.gateway.finish(response, { tls: hsts(life, parts) });
+  return finish(await forward(toOrigin, request.body, life, parts, waitUntil), life, parts);
 }
 
 /** Where hidden requests go: below a folder that neither the shop nor any policy has. */
@@ -158,40 +175,43 @@ function hide(life: Life, parts: EdgeParts): void {
 }
 
 /** The waiting room's decision; only requests with a credential are asked whether the Fabric knows them. */
-async function gate(
+function gate(
   request: Request,
   life: Life,
   snapshot: Snapshot,
   parts: EdgeParts,
   waitUntil: WaitUntil,
-): Promise<GateOutcome> {
-  const claims = life.headers.has("authorization") || life.headers.has("cf-access-jwt-assertion");
-  const access = claims
-    ? await parts.fabric.authorize(request, { clientIp: life.clientIp, now: life.start })
-    : null;
-  life.access = access;
-  const visitor = {
-    path: life.target.path,
-    method: life.method,
-    headers: request.headers,
-    clientIp: life.clientIp,
-    private: access !== null,
-    verifiedBot: life.verifiedBot,
+): GateOutcome | Promise<GateOutcome> {
+  const ask = (access: Access | null): GateOutcome | Promise<GateOutcome> => {
+    life.access = access;
+    const visitor = {
+      path: life.target.path,
+      method: life.method,
+      // Asked for by a room alone.
+      get headers() {
+        return request.headers;
+      },
+      clientIp: life.clientIp,
+      private: access !== null,
+      verifiedBot: life.verifiedBot,
+    };
+    return parts.queue.gate(visitor, snapshot.rooms, waitUntil, life.start);
   };
-  const gated = await parts.queue.gate(visitor, snapshot.rooms, waitUntil, life.start);
-  life.queue = gated;
-  return gated;
+  const claims = life.headers.has("authorization") || life.headers.has("cf-access-jwt-assertion");
+  return claims
+    ? parts.fabric.authorize(request, { clientIp: life.clientIp, now: life.start }).then(ask)
+    : ask(null);
 }
 
 /** Cache, and behind it the origin; fragments are composed while the page streams. */
-async function serve(
+function serve(
   body: Body,
   life: Life,
   snapshot: Snapshot,
   sentinel: Sentinel,
   parts: EdgeParts,
   waitUntil: WaitUntil,
-): Promise<Served> {
+): Served | Promise<Served> {
   const visit = new Visit(body, life, parts.purges(snapshot), parts, waitUntil);
   let watched = false;
   const fetchOrigin: FetchOrigin = async (asked, signal) => {
@@ -201,54 +221,9 @@ async function serve(
     const response = await forward(asked, body, life, parts, waitUntil, signal);
     return inspectAnswer(response, life, snapshot, sentinel, parts);
   };
-  return parts.cache.compose(await parts.cache.serve(visit, fetchOrigin), visit, fetchOrigin);
-}
-
-/** What the cache gets to know of a request. The Request for an origin is made when it is asked for: a hit has no need of it. */
-class Visit implements CacheInput {
-  readonly method: string;
-  readonly headers: Fields;
-  readonly hasBody: boolean;
-  readonly host: string;
-  readonly path: string;
-  readonly query: string;
-  readonly purges: PurgeView;
-  readonly originMs: number;
-  readonly waitUntil: WaitUntil;
-  private readonly make: () => Request;
-  private made: Request | null = null;
-
-  constructor(body: Body, life: Life, purges: PurgeView, parts: EdgeParts, waitUntil: WaitUntil) {
-    const headers = originFields(life, parts);
-    this.method = life.method;
-    this.headers = headers;
-    this.hasBody = body !== null;
-    this.host = parts.blueprint.domain;
-    this.path = life.target.path;
-    this.query = life.target.query;
-    this.purges = purges;
-    this.originMs = life.route.deadlineMs;
-    this.waitUntil = waitUntil;
-    this.make = () => originRequest(headers, life, parts);
-  }
-
-  get request(): Request {
-    return (this.made ??= this.make());
-  }
-}
-
-/** The client's fields without what only the edge may say or hear. */
-function originFields(life: Life, parts: EdgeParts): Fields {
-  return parts.fabric.withhold(life.headers.without(isEdgeHeader), life.access);
-}
-
-/** The request under its canonical URL. Its body travels beside it. */
-function originRequest(fields: Fields, { target, method }: Life, parts: EdgeParts): Request {
-  const { path, query } = target;
-  return new Request(`https://${parts.blueprint.domain}${path}${query === "" ? "" : `?${query}`}`, {
-    method,
-    headers: fields.toHeaders(),
-  });
+  const compose = (page: Served): Served => parts.cache.compose(page, visit, fetchOrigin);
+  const served = parts.cache.serve(visit, fetchOrigin);
+  return served instanceof Promise ? served.then(compose) : compose(served);
 }
 
 async function forward(
@@ -276,10 +251,6 @@ async function forward(
   life.origin = { target, ...origin };
   parts.insight.fetched({ target, zone: origin.zone, tries: origin.tries, durationMs: origin.ms });
   return response;
-}
-
-function hsts(life: Life, parts: EdgeParts): boolean {
-  return parts.blueprint.tls && life.target.scheme === "https";
 }
 
 /** What Sentinel saw and how long stages took, for the holder of the admin token only. */

@@ -22,48 +22,64 @@ export type Body = Uint8Array | ReadableStream<Uint8Array> | null;
 
 /**
  * Sentinel's look at the request. Throws `blocked` in block mode.
- * @returns the body for whoever is next
+ * @returns the body for whoever is next; at once where nothing of it is to be awaited
  */
-export async function inspect(
+export function inspect(
   request: Request,
   life: Life,
   snapshot: Snapshot,
   sentinel: Sentinel,
   parts: EdgeParts,
-): Promise<Body> {
+): Body | Promise<Body> {
   const { method, headers } = life;
   const stream = isRead(life) ? null : request.body;
   const wanted = stream === null ? 0 : sentinel.bodyBytes(method, headers.list);
-  const peeked =
-    stream === null || wanted === 0
-      ? null
-      : await peekBody(stream, wanted, declaredLength(headers), BODY_DEADLINE_MS);
-  const partial = peeked?.complete === false;
-  let verdict: Verdict;
-  try {
-    verdict = await sentinel.inspectRequest(
-      {
-        method,
-        target: life.target.rawTarget,
-        protocol: life.protocol,
-        headers: headers.list,
-        body: peeked?.prefix ?? NO_BYTES,
-        bodyComplete: !partial,
-        clientIp: life.clientIp,
-      },
-      parts.sentinelSettings(snapshot),
-      life.start,
-    );
-  } catch (cause) {
+  const judged = (prefix: Uint8Array, partial: boolean, body: Body): Body | Promise<Body> => {
+    const noted = noteVerdict(prefix, partial, life, snapshot, sentinel, parts);
+    return noted instanceof Promise ? noted.then(() => body) : body;
+  };
+  if (stream === null || wanted === 0) return judged(NO_BYTES, false, stream);
+  return peekBody(stream, wanted, declaredLength(headers), BODY_DEADLINE_MS).then(
+    ({ prefix, complete, body }) => judged(prefix, !complete, body),
+  );
+}
+
+/** Notes Sentinel's verdict. Throws `blocked`, and in block mode whatever the engine failed with. */
+function noteVerdict(
+  body: Uint8Array,
+  partial: boolean,
+  life: Life,
+  snapshot: Snapshot,
+  sentinel: Sentinel,
+  parts: EdgeParts,
+): void | Promise<void> {
+  const note = (verdict: Verdict): void => {
+    const mode = verdict.mode ?? snapshot.mode;
+    life.sentinel = { verdict, mode, partial, failed: false };
+    if (verdict.outcome === "block" && mode === "block") throw blocked(verdict);
+  };
+  const fail = (cause: unknown): void => {
     const mode = modeAfterFailure(life, snapshot, sentinel, parts);
     life.sentinel = { verdict: PASS, mode, partial, failed: true };
     if (mode === "block") throw cause;
-    return peeked?.body ?? stream;
+  };
+  const { method, headers, protocol, clientIp, target } = life;
+  const seen = {
+    method,
+    target: target.rawTarget,
+    protocol,
+    headers: headers.list,
+    body,
+    bodyComplete: !partial,
+    clientIp,
+  };
+  let verdict: Verdict | Promise<Verdict>;
+  try {
+    verdict = sentinel.inspectRequest(seen, parts.sentinelSettings(snapshot), life.start);
+  } catch (cause) {
+    return fail(cause);
   }
-  const mode = verdict.mode ?? snapshot.mode;
-  life.sentinel = { verdict, mode, partial, failed: false };
-  if (verdict.outcome === "block" && mode === "block") throw blocked(verdict);
-  return peeked?.body ?? stream;
+  return verdict instanceof Promise ? verdict.then(note, fail) : note(verdict);
 }
 
 /** The path's mode as far as it can still be told, else the store's. */
@@ -76,17 +92,25 @@ function modeAfterFailure(life: Life, snapshot: Snapshot, sentinel: Sentinel, pa
 }
 
 /**
- * The rate rules that may stop this request. Fails open: a limit that cannot be
- * asked limits nobody.
+ * The rate rules that may stop this request; null where there are none. Fails
+ * open: a limit that cannot be asked limits nobody.
  */
-export async function limitRate(
+export function limitRate(
   life: Life,
   snapshot: Snapshot,
   sentinel: Sentinel,
   parts: EdgeParts,
-): Promise<void> {
+): Promise<void> | null {
   const keys = rateKeys(life, snapshot, sentinel, parts, isRead(life) ? STOPPING : ALL);
-  if (keys.length === 0) return;
+  return keys.length === 0 ? null : takeFrom(keys, life, snapshot, parts);
+}
+
+async function takeFrom(
+  keys: readonly RateKey[],
+  life: Life,
+  snapshot: Snapshot,
+  parts: EdgeParts,
+): Promise<void> {
   const used = await usedUp(keys, life, parts);
   if (used.some(({ action }) => action === "block") && modeOf(life, snapshot) === "block") {
     throw new EdgeError({

@@ -2,10 +2,10 @@
 import type { Mode } from "./blueprint.ts";
 import type { Served } from "./cache/index.ts";
 import type { Access } from "./fabric/index.ts";
-import type { OriginReport, Route, Trace } from "./gateway/index.ts";
+import type { Finished, OriginReport, Route, Trace } from "./gateway/index.ts";
 import type { CanonicalTarget } from "./http/canonical.ts";
 import type { EdgeError } from "./http/errors.ts";
-import { type FieldReader, Fields } from "./http/fields.ts";
+import { Fields } from "./http/fields.ts";
 import { cookieValue } from "./http/headers.ts";
 import type { RequestEvent } from "./insight/index.ts";
 import type { GateOutcome } from "./queue/index.ts";
@@ -122,9 +122,8 @@ export function timingField(life: Life, now: number): string {
 }
 
 /** The wide event of a request that has its answer. */
-export function eventOf(life: Life, status: number, headers: FieldReader, now: number): RequestEvent {
+export function eventOf(life: Life, { status, bytes }: Finished, now: number): RequestEvent {
   const { cache, queue, origin, error, route, target, cf } = life;
-  const length = headers.get("content-length");
   return {
     event: "request",
     requestId: life.requestId,
@@ -155,7 +154,7 @@ export function eventOf(life: Life, status: number, headers: FieldReader, now: n
       asn: typeof cf?.["asn"] === "number" ? cf["asn"] : null,
       known: cookieValue(life.headers, "sid") !== null,
     },
-    bytes: length === null ? null : Number(length),
+    bytes,
   };
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { handle } from "../src/edge.ts";
+import { identified } from "../src/gateway/index.ts";
 import type { RequestEvent } from "../src/insight/index.ts";
 import type { EdgeParts } from "../src/parts.ts";
 import { PASS, type Verdict } from "../src/sentinel/index.ts";
@@ -75,7 +76,8 @@ function line(scene: Scene): {
           origin: { zone: "a", tries: 1, ms: 1, failures: [], ended: Promise.resolve("complete") },
         };
       },
-      finish: (response: Response) => new Response(response.body, response),
+      finish: (response: Response, { requestId }: { requestId: string }) =>
+        identified(new Response(response.body, response), requestId),
     },
     control: {
       snapshot: () =>

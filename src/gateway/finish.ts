@@ -15,24 +15,51 @@ const INTERNAL = [
   "xkey",
   "x-powered-by",
   "x-aspnet-version",
+  "x-waiting-room-end",
 ];
 
-/** Finished fields by those they were made of: answers of the cache share theirs. */
-type Finished = WeakMap<Headers, Headers>;
+/** A Response of the line, and what the record says of it. */
+export interface Finished {
+  readonly response: Response;
+  readonly status: number;
+  /** Of the body, where they are known beforehand. */
+  readonly bytes: number | null;
+}
+
+type LastFields = Pick<Finished, "bytes"> & { readonly headers: Headers };
 
 /** Compiles the policy into the last touch on an answer. */
-export function finisher(policy: HeaderPolicy): (answer: Answer, tls: boolean) => Response {
-  const secure: Finished = new WeakMap();
-  const plain: Finished = new WeakMap();
-  return (answer, tls) => {
-    const finished = tls ? secure : plain;
-    let headers = finished.get(answer.headers);
-    if (headers === undefined) {
-      headers = finishedHeaders(policy, answer.headers, tls);
-      finished.set(answer.headers, headers);
+export function finisher(
+  policy: HeaderPolicy,
+): (answer: Answer, tls: boolean, requestId: string) => Finished {
+  // By the fields they are made of: answers of the cache share theirs.
+  const secure = new WeakMap<Headers, LastFields>();
+  const plain = new WeakMap<Headers, LastFields>();
+  return (answer, tls, requestId) => {
+    const known = tls ? secure : plain;
+    let last = known.get(answer.headers);
+    if (last === undefined) {
+      const headers = finishedHeaders(policy, answer.headers, tls);
+      known.set(answer.headers, (last = { headers, bytes: contentLength(headers) }));
     }
-    return responseOf(answer, headers);
+    // On the shared fields, as the Response copies them: to reach into its copy would cost as much as a stage.
+    last.headers.set(REQUEST_ID, requestId);
+    return { response: responseOf(answer, last.headers), status: answer.status, bytes: last.bytes };
   };
+}
+
+const REQUEST_ID = "x-request-id";
+
+/** A Response that is complete but for the request's id. */
+export function identified(response: Response, requestId: string): Finished {
+  const { headers, status } = response;
+  headers.set(REQUEST_ID, requestId);
+  return { response, status, bytes: contentLength(headers) };
+}
+
+function contentLength(headers: Headers): number | null {
+  const length = headers.get("content-length");
+  return length === null ? null : Number(length);
 }
 
 /** @param tls whether the client's connection is https: HSTS over http means nothing (RFC 6797 section 7.2) */

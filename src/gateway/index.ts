@@ -5,13 +5,14 @@
  */
 import type { CanonicalTarget } from "../http/canonical.ts";
 import type { Answer } from "../http/answer.ts";
-import { finisher } from "./finish.ts";
+import { type Finished, finisher } from "./finish.ts";
 import { type ForwardContext, type Forwarded, type Forwarder, forward } from "./forward.ts";
 import type { CompiledRoutes } from "./compiled.ts";
 import { type GatewayDeps, Pool, type Zone } from "./pool.ts";
 import { type Route, createRouter } from "./routes.ts";
 
 export { errorPage } from "./error-page.ts";
+export { type Finished, identified } from "./finish.ts";
 export type { GatewayEvent, GuardReason, TryFailure } from "./events.ts";
 export type { ForwardContext, Forwarded, OriginReport } from "./forward.ts";
 export { OriginError } from "./origin.ts";
@@ -38,8 +39,8 @@ export interface Gateway {
    * request-timeout 408 where the client broke off. Those of an origin are OriginErrors.
    */
   forward(route: Route, request: Request, ctx: ForwardContext): Promise<Forwarded>;
-  /** Security headers where the origin set none; fields meant for the edge alone are dropped. */
-  finish(answer: Answer, options: { readonly tls: boolean }): Response;
+  /** Security headers where the origin set none, and the request's id; fields meant for the edge alone are dropped. */
+  finish(answer: Answer, options: { readonly tls: boolean; readonly requestId: string }): Finished;
 }
 
 /** One gateway an isolate: it remembers how the zones are doing. */
@@ -55,6 +56,6 @@ export function createGateway(policy: CompiledRoutes, zones: Zones, deps: Gatewa
   return {
     route: createRouter(policy),
     forward: (route, request, ctx) => forward(forwarder, route, request, ctx),
-    finish: (answer, { tls }) => finish(answer, tls),
+    finish: (answer, { tls, requestId }) => finish(answer, tls, requestId),
   };
 }

@@ -22,8 +22,12 @@ export function hasNullBody(status: number): boolean {
 
 /** @param headers in place of the answer's own */
 export function responseOf(answer: Answer, headers = answer.headers): Response {
-  const { status, statusText = "", webSocket = null, body } = answer;
-  return new Response(body, { status, statusText, headers, webSocket, encodeBody: "manual" });
+  const { status, statusText, webSocket, body } = answer;
+  const init: ResponseInit = { status, headers, encodeBody: "manual" };
+  // Every member is asked for across the engine's border.
+  if (statusText) init.statusText = statusText;
+  if (webSocket) init.webSocket = webSocket;
+  return new Response(body, init);
 }
 
 /** Gives up what has not arrived yet. */

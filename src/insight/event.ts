@@ -36,9 +36,11 @@ export interface SentinelRecord {
 export interface RequestEvent {
   /** The kind of log line. */
   readonly event: "request";
+  /** Of the edge's own making: a UUID. */
   readonly requestId: string;
   /** Start, milliseconds since the epoch. */
   readonly time: number;
+  /** A token (RFC 9110 section 9.1), as the platform takes no other. */
   readonly method: string;
   /** Canonical path, and the query without `?`; both are redacted here. */
   readonly path: string;
@@ -78,20 +80,31 @@ export interface RequestEvent {
   readonly bytes: number | null;
 }
 
-/** The event as its log line. */
-export function logLine(event: RequestEvent): string {
-  return JSON.stringify(redacted(event));
+/** The event as its log line: what is its own, then its outcome's text, which many events share. */
+export function lineOf(event: RequestEvent, outcome: string): string {
+  const path = JSON.stringify(redactPath(event.path));
+  const query = event.query === "" ? '""' : JSON.stringify(redactQuery(event.query));
+  const own = `"requestId":"${event.requestId}","time":${event.time},"method":"${event.method}"`;
+  return `{"event":"request",${own},"path":${path},"query":${query},"client":${JSON.stringify(event.client)},${outcome}}`;
 }
 
-/** The event as it may be written: itself, as nearly always, where nothing in it needs hiding. */
-function redacted(event: RequestEvent): RequestEvent {
-  const path = redactPath(event.path);
-  const query = redactQuery(event.query);
-  const error = redactedError(event.error);
-  const sentinel = redactedMatches(event.sentinel);
-  const isClean =
-    path === event.path && query === event.query && error === event.error && sentinel === event.sentinel;
-  return isClean ? event : { ...event, path, query, sentinel, error };
+/** How a request went, as members of a JSON object. */
+export function outcomeText({
+  route,
+  status,
+  durationMs,
+  bytes,
+  cache,
+  queue,
+  origin,
+  ...rest
+}: RequestEvent): string {
+  const error = redactedError(rest.error);
+  const sentinel = redactedMatches(rest.sentinel);
+  return JSON.stringify({ route, status, durationMs, bytes, cache, queue, origin, error, sentinel }).slice(
+    1,
+    -1,
+  );
 }
 
 function redactedError(error: RequestEvent["error"]): RequestEvent["error"] {

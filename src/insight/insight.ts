@@ -1,4 +1,4 @@
-import { logLine, type RequestEvent } from "./event.ts";
+import { lineOf, type RequestEvent } from "./event.ts";
 import { createMeasure, measureFetch, type LatencyTargets, type OriginFetch } from "./measure.ts";
 import type { Labels, Sample } from "./series.ts";
 import { createShards, type Shards } from "./shards.ts";
@@ -108,6 +108,7 @@ export function createInsight(options: InsightOptions): Insight {
   }
 
   function sight(event: RequestEvent): void {
+    if (event.sentinel === null || event.sentinel.matches.length === 0) return;
     for (const sighting of sightingsIn(event)) {
       if (sightings.length >= SIGHTINGS_PER_FLUSH) return;
       const same = sightings.filter(({ rule }) => rule === sighting.rule).length;
@@ -121,13 +122,13 @@ export function createInsight(options: InsightOptions): Insight {
     watch,
     record(event, { site, waitUntil }) {
       try {
-        log(logLine(event));
-        requests.count(event);
+        log(lineOf(event, requests.count(event)));
         sight(event);
         events++;
+        const now = event.time + event.durationMs;
         if (events >= FLUSH_EVENTS) waitUntil(flush(site));
-        else if (clock() - promisedAt > FLUSH_LOST_MS) {
-          promisedAt = clock();
+        else if (now - promisedAt > FLUSH_LOST_MS) {
+          promisedAt = now;
           waitUntil(sleep(FLUSH_MS).then(() => flush(site)));
         }
       } catch (error) {

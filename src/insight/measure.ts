@@ -1,5 +1,5 @@
 /** What events add to which series. */
-import type { RequestEvent, SentinelRecord } from "./event.ts";
+import { outcomeText, type RequestEvent, type SentinelRecord } from "./event.ts";
 import type { Tally } from "./tally.ts";
 
 /** Objectives on what a request shows by itself. */
@@ -11,27 +11,34 @@ export interface LatencyTargets {
 
 /** Counts requests, for whoever reads the tally after `settle`. */
 export interface Measure {
-  count(event: RequestEvent): void;
+  /** @returns how the request went, as a log line tells it */
+  count(event: RequestEvent): string;
   /** Adds up what was counted since the last call. */
   settle(): void;
 }
 
-/** Requests that add the same to the same series, and one of them. */
+/** Requests that went the same way: one of them, and what log lines say of all. */
 interface Alike {
   readonly event: RequestEvent;
+  readonly outcome: string;
   times: number;
 }
 
-/** On a busy edge most requests of a second are alike in all that is counted: they are added up as one. */
+/** On a busy edge most requests of a second go the same way: they are told as one, and added up as one. */
 export function createMeasure(tally: Tally, latency: LatencyTargets): Measure {
   let alike = new Map<string, Alike>();
   return {
     count(event) {
       const key = likeness(event);
-      if (key === null) return measure(tally, event, latency, 1);
-      const known = alike.get(key);
-      if (known === undefined) alike.set(key, { event, times: 1 });
-      else known.times++;
+      const known = key === null ? undefined : alike.get(key);
+      if (known !== undefined) {
+        known.times++;
+        return known.outcome;
+      }
+      const outcome = outcomeText(event);
+      if (key === null) measure(tally, event, latency, 1);
+      else alike.set(key, { event, outcome, times: 1 });
+      return outcome;
     },
     settle() {
       const counted = alike;
@@ -41,13 +48,16 @@ export function createMeasure(tally: Tally, latency: LatencyTargets): Measure {
   };
 }
 
-/** All of an event that is counted, of the uneventful ones; null for the others. */
+/** How an uneventful request went, in all that is counted or told of it; null for the others. */
 function likeness({ route, status, durationMs, bytes, client, ...stages }: RequestEvent): string | null {
-  const { sentinel, cache, error, queue } = stages;
-  if (error !== null || queue !== null) return null;
-  if (sentinel === null || sentinel.matches.length > 0 || sentinel.budget !== null || sentinel.failed)
-    return null;
-  return `${route.kind} ${route.class} ${status} ${durationMs} ${bytes} ${cache?.outcome} ${sentinel.outcome} ${sentinel.mode} ${client.known}`;
+  const { sentinel, cache, error, queue, origin } = stages;
+  if (error !== null || queue !== null || origin !== null || !isClean(sentinel)) return null;
+  return `${route.kind} ${route.class} ${status} ${durationMs} ${bytes} ${cache?.outcome} ${cache?.reason} ${sentinel.mode} ${client.known}`;
+}
+
+function isClean(sentinel: SentinelRecord | null): sentinel is SentinelRecord {
+  if (sentinel === null || sentinel.outcome === "block" || sentinel.failed || sentinel.partial) return false;
+  return sentinel.matches.length === 0 && sentinel.budget === null && sentinel.limited.length === 0;
 }
 
 function measure(tally: Tally, event: RequestEvent, latency: LatencyTargets, times: number): void {

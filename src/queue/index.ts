@@ -6,7 +6,14 @@
 import { admittedResponse, crowdResponse, POLL, WAITING_ROOM, waitingResponse } from "./answers.ts";
 import { deskOf, type RoomDesk, settingsOf } from "./desk.ts";
 import type { Ports } from "./ports.ts";
-import { type Capacity, type CompiledQueuePolicy, roomConfig, roomOf, withCapacity } from "./room-config.ts";
+import {
+  type Capacity,
+  type CompiledQueuePolicy,
+  type RoomPolicy,
+  roomConfig,
+  roomOf,
+  withCapacity,
+} from "./room-config.ts";
 import { gatePort, roomPort } from "./rpc.ts";
 import type { TicketKeys } from "./signing.ts";
 import type { Standing } from "./standing.ts";
@@ -81,14 +88,15 @@ export interface Queue {
     rooms: Readonly<Record<string, unknown>>,
     waitUntil: WaitUntil,
     now: number,
-  ): Promise<GateOutcome>;
+  ): GateOutcome | Promise<GateOutcome>;
   /**
-   * Marks the finished response of an outcome: `X-Waiting-Room`, cookies, and the
-   * end of a session where the origin says `X-Waiting-Room-End: 1` (an order placed).
+   * Marks the finished response of an outcome that has a room: `X-Waiting-Room`,
+   * cookies, and the end of a session where the origin says `X-Waiting-Room-End: 1`
+   * (an order placed). `said` are the origin's fields, `headers` the response's.
    */
   finish(
     outcome: GateOutcome,
-    headers: Headers,
+    { said, headers }: { readonly said: Headers; readonly headers: Headers },
     rooms: Readonly<Record<string, unknown>>,
     waitUntil: WaitUntil,
     now: number,
@@ -98,6 +106,7 @@ export interface Queue {
 }
 
 const END = "x-waiting-room-end";
+const NO_ROOM: GateOutcome = { kind: "bypass", room: null, reason: "no-room" };
 
 /** Makes the queue of an isolate. */
 export function createQueue(policy: CompiledQueuePolicy, deps: QueueDeps): Queue {
@@ -118,14 +127,13 @@ export function queueOf(
   const rooms = policy.rooms.map((room) => withCapacity(room, deps.capacity));
   const line = new Line(ports, deps.keys, deps.cacheApi, deps.secure);
 
-  async function gate(
+  async function enter(
+    room: RoomPolicy,
     input: GateInput,
     decided: Readonly<Record<string, unknown>>,
     waitUntil: WaitUntil,
     now: number,
   ): Promise<GateOutcome> {
-    const room = roomOf(rooms, input.path);
-    if (room === null) return { kind: "bypass", room: null, reason: "no-room" };
     const settings = settingsOf(decided, room.name);
     const config = roomConfig(room, settings, now);
     if (input.private) return { kind: "bypass", room: room.name, reason: "private" };
@@ -179,14 +187,14 @@ export function queueOf(
 
   function finish(
     outcome: GateOutcome,
-    headers: Headers,
+    { said, headers }: { readonly said: Headers; readonly headers: Headers },
     decided: Readonly<Record<string, unknown>>,
     waitUntil: WaitUntil,
     now: number,
   ): void {
-    const ended = headers.get(END) !== null;
-    headers.delete(END);
     if (outcome.room === null) return;
+    const ended = said.has(END);
+    headers.delete(END);
     headers.set(WAITING_ROOM, outcome.kind);
     if (outcome.kind !== "admitted") return;
     const room = rooms.find(({ name }) => name === outcome.room);
@@ -196,5 +204,12 @@ export function queueOf(
     headers.append("set-cookie", line.passes.end(room, config, outcome.pass, waitUntil));
   }
 
-  return { gate, finish, desk: deskOf(rooms, ports) };
+  return {
+    gate(input, decided, waitUntil, now) {
+      const room = roomOf(rooms, input.path);
+      return room === null ? NO_ROOM : enter(room, input, decided, waitUntil, now);
+    },
+    finish,
+    desk: deskOf(rooms, ports),
+  };
 }

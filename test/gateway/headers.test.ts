@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { finisher } from "../../src/gateway/finish.ts";
+import type { Answer } from "../../src/http/answer.ts";
 import { publicLocation, responseHeaders } from "../../src/gateway/origin-response.ts";
 import { isUntrusted, originHeaders } from "../../src/gateway/request-headers.ts";
 import { type Trace, traceOf, traceparent } from "../../src/gateway/trace.ts";
@@ -202,13 +203,15 @@ describe("response headers", () => {
 
 describe("finish", () => {
   const POLICY = { hsts: "max-age=1", frameAncestors: "'none'", referrerPolicy: "same-origin" };
-  const finish = finisher(POLICY);
+  const finished = finisher(POLICY);
+  const finish = (answer: Answer, tls: boolean): Response => finished(answer, tls, "1").response;
   const html = { "content-type": "text/html; charset=utf-8" };
 
   test("adds what the origin did not say", () => {
     const response = finish(new Response("x", { headers: html }), true);
     expect(Object.fromEntries(response.headers)).toEqual({
       ...html,
+      "x-request-id": "1",
       "strict-transport-security": "max-age=1",
       "x-content-type-options": "nosniff",
       "referrer-policy": "same-origin",
@@ -224,7 +227,8 @@ describe("finish", () => {
       "x-content-type-options": "nosniff",
       "content-security-policy": "default-src 'self'; frame-ancestors 'self'",
     };
-    expect(Object.fromEntries(finish(new Response("x", { headers: said }), true).headers)).toEqual(said);
+    const { headers } = finish(new Response("x", { headers: said }), true);
+    expect(Object.fromEntries(headers)).toEqual({ ...said, "x-request-id": "1" });
   });
 
   test("a policy that says nothing of frames gets a second one beside it", () => {
@@ -243,11 +247,13 @@ describe("finish", () => {
       "cache-tag": "a",
       "surrogate-key": "b",
       "x-powered-by": "x",
+      "x-waiting-room-end": "1",
     };
     const response = finish(new Response("x", { headers: inner }), false);
     expect(Object.fromEntries(response.headers)).toEqual({
       "content-type": "text/plain;charset=UTF-8",
       "x-content-type-options": "nosniff",
+      "x-request-id": "1",
     });
   });
 
@@ -259,9 +265,16 @@ describe("finish", () => {
       "max-age=1",
       null,
     ]);
-    answers[0]?.headers.set("x-request-id", "1");
-    expect(finish({ status: 200, headers, body: null }, true).headers.has("x-request-id")).toBe(false);
     expect(Object.fromEntries(headers)).toEqual(html);
+  });
+
+  test("each answer has its own request id and says how long it is where it can", () => {
+    const headers = new Headers({ ...html, "content-length": "3" });
+    const [first, second] = ["a", "b"].map((id) => finished({ status: 200, headers, body: null }, true, id));
+    expect(first?.response.headers.get("x-request-id")).toBe("a");
+    expect(second?.response.headers.get("x-request-id")).toBe("b");
+    expect([first?.status, first?.bytes]).toEqual([200, 3]);
+    expect(finished(new Response("x"), true, "c").bytes).toBeNull();
   });
 
   test.each([204, 304])("%d keeps its empty body", (status) => {

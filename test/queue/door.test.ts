@@ -84,7 +84,7 @@ describe("a visitor in line", () => {
     expect(turn.waitedMs).toBeGreaterThan(900);
     expect(turn.setCookies).toHaveLength(2);
     const headers = new Headers();
-    rig.queue.finish(turn, headers, rig.rooms, () => undefined, rig.now);
+    rig.queue.finish(turn, { said: new Headers(), headers }, rig.rooms, () => undefined, rig.now);
     expect(headers.get("x-waiting-room")).toBe("admitted");
     expect(headers.getSetCookie()).toEqual(turn.setCookies);
   });
@@ -242,7 +242,7 @@ describe("a pass", () => {
     const { rig, cookies } = await inside();
     const shopping = await rig.gate({ cookies });
     const headers = new Headers({ "x-waiting-room-end": "1" });
-    rig.queue.finish(shopping, headers, rig.rooms, () => undefined, rig.now);
+    rig.queue.finish(shopping, { said: new Headers(headers), headers }, rig.rooms, () => undefined, rig.now);
     expect(headers.get("x-waiting-room-end")).toBeNull();
     expect(headers.getSetCookie()[0]).toContain("Max-Age=0");
   });

@@ -71,7 +71,7 @@ describe("a copied pass", () => {
     const shopping = await visit(FIREFOX);
     rig.queue.finish(
       shopping,
-      new Headers({ "x-waiting-room-end": "1" }),
+      { said: new Headers({ "x-waiting-room-end": "1" }), headers: new Headers() },
       rig.rooms,
       () => undefined,
       rig.now,

@@ -77,7 +77,7 @@ export default {
         now: Date.now,
         waitUntil: (promise) => ctx.waitUntil(promise),
       });
-      const finished = edge.finish(response, { tls: true });
+      const { response: finished } = edge.finish(response, { tls: true, requestId: "harness-request" });
       if (finished.status === 101) return finished;
       const { ended: _ended, ...report } = origin;
       finished.headers.set("x-test-origin", JSON.stringify(report));
@@ -92,7 +92,7 @@ export default {
       );
       if (error instanceof OriginError) page.headers.set("x-test-failures", error.failures.join(","));
       if (error.code === "internal") page.headers.set("x-test-bug", String(error.cause));
-      return edge.finish(page, { tls: true });
+      return edge.finish(page, { tls: true, requestId: "harness-request" }).response;
     }
   },
 } satisfies ExportedHandler<HarnessEnv>;
