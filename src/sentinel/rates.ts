@@ -33,20 +33,23 @@ export function rateMatcher(
     paths: rate.paths.map((path) => pathPattern(withoutEnd(path.toLowerCase()))),
   }));
   return (request, { rules }, actions = ALL) => {
-    const candidates = compiled.flatMap(({ rate, paths }) => {
+    let path: string | null = null;
+    const keys: RateKey[] = [];
+    for (const { rate, paths } of compiled) {
       const action = rules[rate.id] ?? rate.action;
-      const asked = action !== "off" && actions.includes(action);
-      return asked && (rate.methods.length === 0 || rate.methods.includes(request.method))
-        ? [{ rate, paths, action }]
-        : [];
-    });
-    if (candidates.length === 0) return [];
-    // Unlike trust, a limit follows the path however it is spelled: as the most lenient origin would read it.
-    const path = withoutEnd(foldedPathOf(request.target));
-    return candidates
-      .filter(({ paths }) => paths.some((pattern) => pattern.test(path)))
-      .map(({ rate, action }) => ({ rule: rate.id, binding: rate.limit, key: keyOf(rate, request), action }));
+      if (action === "off" || !actions.includes(action)) continue;
+      if (rate.methods.length > 0 && !rate.methods.includes(request.method)) continue;
+      // Unlike trust, a limit follows the path however it is spelled: as the most lenient origin would read it.
+      path ??= withoutEnd(foldedPathOf(request.target));
+      if (matchesAny(paths, path))
+        keys.push({ rule: rate.id, binding: rate.limit, key: keyOf(rate, request), action });
+    }
+    return keys;
   };
+}
+
+function matchesAny(patterns: readonly RegExp[], path: string): boolean {
+  return patterns.some((pattern) => pattern.test(path));
 }
 
 /** Without trailing slashes and blanks, which frameworks ignore. */

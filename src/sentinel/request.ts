@@ -10,6 +10,7 @@ export function collectHead(request: InspectionRequest, tx: Transaction): void {
   const path = split < 0 ? target : target.slice(0, split);
   const query = split < 0 ? "" : target.slice(split + 1);
   checkHead(request, tx.limits.head);
+  if (tx.wantsNothing) return;
   tx.add("method", "", request.method);
   tx.add("protocol", "", request.protocol);
   tx.add("client.ip", "", request.clientIp);

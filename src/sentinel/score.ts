@@ -3,7 +3,7 @@ import type { RequestScope } from "./engine/scope.ts";
 import { tally } from "./engine/tally.ts";
 import type { Transaction } from "./engine/transaction.ts";
 import type { SentinelPackage } from "./package.ts";
-import type { BudgetReason, Override, RuleMatch, Verdict } from "./verdict.ts";
+import { type BudgetReason, type Override, PASS, type RuleMatch, type Verdict } from "./verdict.ts";
 
 interface Scored {
   readonly pkg: SentinelPackage;
@@ -17,6 +17,9 @@ interface Scored {
 
 /** Adds up what was found. Blocks on a score at its threshold, on a rule that blocks by itself, and on an exceeded budget. */
 export function score({ pkg, findings, scope, budget, mode, tx }: Scored): Verdict {
+  const work = tx?.scanner.work ?? 0;
+  if (findings.length === 0)
+    return { ...PASS, outcome: budget === null ? "pass" : "block", budget, mode, work };
   const { total, classes, watched, blocks } = tally(findings, scope.uncounted, pkg.settings);
   const matches: RuleMatch[] = findings
     .toSorted((a, b) => a.rule.index - b.rule.index)
@@ -35,7 +38,6 @@ export function score({ pkg, findings, scope, budget, mode, tx }: Scored): Verdi
       };
     });
   const outcome = blocks || budget !== null ? "block" : "pass";
-  const work = tx?.scanner.work ?? 0;
   return { outcome, score: total, classes, watched, matches, budget, mode, work };
 }
 

@@ -161,6 +161,66 @@ describe("a verdict", () => {
       sentinel.inspectRequest(requestOf({ headers: [["x-a", "evil 2"]] }), NO_OVERRIDES, 0),
     ).toMatchObject({ outcome: "block" });
   });
+
+  test("remembers of a value what it showed, and looks at the rest of each request", () => {
+    const both = [evil(["path"]), condition(["method"], "within", { list: 1 })];
+    const sentinel = createSentinel(packageOf([{ id: "one", conditions: both }], { lists: LISTS }));
+    const outcome = (method: string): unknown =>
+      sentinel.inspectRequest(requestOf({ method, target: "/evil" }), NO_OVERRIDES, 0);
+    for (const [method, expected] of [
+      ["POST", "pass"],
+      ["POST", "pass"],
+      ["GET", "block"],
+      ["GET", "block"],
+      ["POST", "pass"],
+    ] as const) {
+      expect(outcome(method)).toMatchObject({ outcome: expected });
+    }
+  });
+
+  test("remembers nothing of one path for another's exclusions", () => {
+    const exclusion: PackageExclusion = {
+      rules: ["one"],
+      tags: [],
+      paths: ["/help"],
+      parameters: [],
+      expires: 1,
+      reason: "a test",
+    };
+    const pkg = packageOf([{ id: "one", conditions: [evil(["headers"]), evil(["headers"])] }], {
+      lists: LISTS,
+      exclusions: [exclusion],
+    });
+    const sentinel = createSentinel(pkg);
+    for (const [target, outcome] of [
+      ["/help", "pass"],
+      ["/help", "pass"],
+      ["/shop", "block"],
+      ["/help", "pass"],
+    ] as const) {
+      expect(
+        sentinel.inspectRequest(requestOf({ target, headers: [["x-a", "evil"]] }), NO_OVERRIDES, 0),
+      ).toMatchObject({ outcome });
+    }
+  });
+
+  test("remembers of requests nothing for answers", () => {
+    const pkg = packageOf(
+      [
+        { id: "asked", conditions: [evil(["path"])] },
+        { id: "answered", phase: 3, conditions: [evil(["path"]), condition(["response.status"], "present")] },
+      ],
+      { lists: LISTS },
+    );
+    const sentinel = createSentinel(pkg);
+    const answer = { method: "GET", target: "/evil", status: 200, headers: [] };
+    for (let times = 0; times < 2; times++) {
+      const asked = sentinel.inspectRequest(requestOf({ target: "/evil" }), NO_OVERRIDES, 0);
+      if (asked instanceof Promise) throw new Error("not synchronous");
+      expect(ids(asked)).toEqual(["asked"]);
+      expect(ids(sentinel.inspectResponse(answer, NO_OVERRIDES, 0, asked).head)).toEqual(["answered"]);
+    }
+  });
 });
 
 describe("conditions", () => {

@@ -1,4 +1,5 @@
 import { label } from "./memory.ts";
+import type { Held, SeenValues } from "./seen.ts";
 import { type Finding, finding, Matching, type Scope } from "./matching.ts";
 import type { CollectionPlan, Compiled, Condition, Group, Plan, Rule, Selector } from "./plan.ts";
 import type { Transaction } from "./transaction.ts";
@@ -23,13 +24,17 @@ class Evaluation {
   private readonly plan: Plan;
   private readonly matching: Matching;
   private readonly findings: Finding[];
-  /** How often a first condition held. */
-  private held = 0;
+  private readonly seen: SeenValues;
+  /** First conditions that held on the value that is looked at. */
+  private held: Held[] = [];
+  /** Whether one was asked that looks at more than the value. */
+  private bound = false;
 
   constructor(plan: Plan, matching: Matching, findings: Finding[]) {
     this.plan = plan;
     this.matching = matching;
     this.findings = findings;
+    this.seen = matching.scope.seen(plan);
   }
 
   run(): void {
@@ -43,17 +48,22 @@ class Evaluation {
   }
 
   private inspect(value: Value, part: CollectionPlan): void {
-    const { inert } = this.matching.scope;
-    const remembered = inert.remembers(value);
-    if (remembered && inert.has(value)) return;
-    const { held } = this;
+    const { seen } = this;
+    const remembers = seen.remembers(value);
+    const known = remembers ? seen.heldOn(value) : undefined;
+    if (known !== undefined) {
+      for (const held of known) if (!this.matched(held.condition.rule)) this.follow(held, value);
+      return;
+    }
+    this.held = [];
+    this.bound = false;
     // The whole Cookie line is for rules that ask for it by name; its cookies are values of their own.
     if (value.collection !== "headers" || value.name !== "cookie") this.visit(value, part.all);
     const entry = part.byEntry?.get(value.name.toLowerCase());
     if (entry !== undefined) this.visit(value, entry);
     for (const { pattern, groups } of part.byPattern) if (pattern.test(value.name)) this.visit(value, groups);
-    // Rules that matched before did not look at this value.
-    if (remembered && held === this.held && this.findings.length === 0) inert.add(value);
+    // Rules that have matched did not look at all of this value.
+    if (remembers && !this.bound && this.findings.length === 0) seen.add(value, this.held);
   }
 
   private visit(value: Value, groups: readonly Group[]): void {
@@ -103,12 +113,21 @@ class Evaluation {
     const { matching } = this;
     if (!matching.runs(rule) || this.matched(rule)) return;
     if (matching.done(this.findings)) return;
+    this.bound ||= condition.operator.bound !== undefined;
     if (!matching.holds(condition, view, places)) return;
-    this.held++;
+    const held = { condition, text: view.text };
+    this.held.push(held);
+    this.follow(held, value, view);
+  }
+
+  /** `view`: of the text, where it is at hand. */
+  private follow({ condition, text }: Held, value: Value, view?: View): void {
+    const { matching } = this;
+    const { rule } = condition;
     if (matching.barred(condition, value)) return;
-    matching.keep(condition, view.text);
+    matching.keep(condition, text);
     if (!matching.rest(rule)) return;
-    this.record(finding(rule, condition, value, view));
+    this.record(finding(rule, condition, value, view ?? matching.tx.scanner.view(text)));
   }
 
   /** Each rule once; few have matched, mostly none. */

@@ -2,9 +2,9 @@ import type { Operator } from "../operators/index.ts";
 import type { Matcher } from "../operators/matcher.ts";
 import type { PackageTemplate } from "../package.ts";
 import type { Collection } from "../variables.ts";
-import type { InertValues } from "./inert.ts";
 import { label } from "./memory.ts";
-import { collectionsOf, type Compiled, type Condition, type Rule, type Selector } from "./plan.ts";
+import { collectionsOf, type Compiled, type Condition, type Plan, type Rule, type Selector } from "./plan.ts";
+import type { SeenValues } from "./seen.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Value, View } from "./view.ts";
 import { windowsOf } from "./windows.ts";
@@ -24,10 +24,11 @@ export interface Scope {
   readonly excluded: (rule: Rule, collection: Collection, name: string) => boolean;
   /** Whether a request on which these were found blocks whatever else there is. */
   readonly blocks: (findings: readonly Finding[]) => boolean;
-  /** Values known to be of no interest to the rules that run. */
-  readonly inert: InertValues;
+  /** What the rules of a plan that run made of values before. */
+  readonly seen: (plan: Plan) => SeenValues;
 }
 
+const NO_VALUES: readonly Value[] = [];
 /** So many rules are named where the verdict is sure: a text of nothing but attacks costs little more than an attack. */
 const ENOUGH = 16;
 
@@ -89,26 +90,29 @@ export class Matching {
   }
 
   private anywhere(condition: Condition): boolean {
-    return condition.targets.some((selector) => {
-      if (selector.count) return this.holdsNumber(condition, this.countOf(selector, condition.except));
-      return this.values(selector).some((value) => {
-        if (this.barred(condition, value)) return false;
-        const view = this.views(value, condition).find((form) => this.holds(condition, form));
-        if (view !== undefined) this.keep(condition, view.text);
-        return view !== undefined;
-      });
-    });
+    return condition.targets.some((selector) =>
+      selector.count
+        ? this.holdsNumber(condition, this.countOf(selector, condition.except))
+        : this.values(selector).some((value) => this.holdsOn(condition, value)),
+    );
+  }
+
+  private holdsOn(condition: Condition, value: Value): boolean {
+    if (this.barred(condition, value)) return false;
+    const view = this.views(value, condition).find((form) => this.holds(condition, form));
+    if (view === undefined) return false;
+    this.keep(condition, view.text);
+    return true;
   }
 
   values(selector: Selector): readonly Value[] {
     const [only] = selector.collections;
-    const values =
-      selector.collections.length === 1 && only !== undefined
-        ? this.tx.of(only)
-        : selector.collections.flatMap((collection) => this.tx.of(collection));
-    return selector.entry === null && selector.pattern === null
-      ? values
-      : values.filter((value) => selects(selector, value));
+    if (selector.entry === null && selector.pattern === null && selector.collections.length === 1)
+      return only === undefined ? NO_VALUES : this.tx.of(only);
+    let found: Value[] | null = null;
+    for (const collection of selector.collections)
+      for (const value of this.tx.of(collection)) if (names(selector, value.name)) (found ??= []).push(value);
+    return found ?? NO_VALUES;
   }
 
   /** What a condition sees of a value: its forms, through the chain. */
@@ -125,7 +129,7 @@ export class Matching {
     let count = 0;
     for (const collection of selector.collections)
       for (const value of this.tx.of(collection))
-        if (selects(selector, value) && !except.some((other) => selects(other, value))) count++;
+        if (names(selector, value.name) && !except.some((other) => selects(other, value))) count++;
     return count;
   }
 
@@ -157,9 +161,13 @@ export function selects(
   selector: Selector,
   { collection, name }: { collection: Collection; name: string },
 ): boolean {
-  if (!selector.collections.includes(collection)) return false;
-  if (selector.entry !== null) return selector.entry === name.toLowerCase();
-  return selector.pattern === null || selector.pattern.test(name);
+  return selector.collections.includes(collection) && names(selector, name);
+}
+
+/** Whether a selector means the entry of that name in its collections. */
+function names({ entry, pattern }: Selector, name: string): boolean {
+  if (entry !== null) return entry.length === name.length && entry === name.toLowerCase();
+  return pattern === null || pattern.test(name);
 }
 
 /** A match, as it goes on record. */

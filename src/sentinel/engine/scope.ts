@@ -3,7 +3,7 @@ import type { Override, SentinelSettings, Uncounted } from "../verdict.ts";
 import type { Collection } from "../variables.ts";
 import { type Compiled, type Rule, type Selector, selectorOf } from "./plan.ts";
 import { selects, type Scope } from "./matching.ts";
-import { InertValues } from "./inert.ts";
+import { SeenValues } from "./seen.ts";
 import { pathPattern } from "./paths.ts";
 import { tally } from "./tally.ts";
 
@@ -14,7 +14,8 @@ export interface RequestScope extends Scope {
 }
 
 interface Exclusion {
-  readonly applies: (rule: Rule) => boolean;
+  /** By rule index: whether it is about the rule. */
+  readonly rules: readonly boolean[];
   readonly paths: readonly RegExp[];
   readonly parameters: readonly Selector[];
   readonly expires: number;
@@ -22,8 +23,8 @@ interface Exclusion {
 
 interface Resolved {
   readonly running: Uint8Array;
-  readonly uncounted: readonly (Uncounted | null)[];
-  readonly inert: InertValues;
+  readonly uncountedOf: RequestScope["uncounted"];
+  readonly seen: RequestScope["seen"];
   readonly paths: readonly { readonly pattern: RegExp; readonly mode: Override }[];
 }
 
@@ -48,8 +49,10 @@ export class Scopes {
       return new RegExp(expression.source, expression.flags);
     };
     this.exclusions = pkg.exclusions.map((exclusion) => ({
-      applies: ({ source }) =>
-        exclusion.rules.includes(source.id) || exclusion.tags.some((tag) => source.tags.includes(tag)),
+      rules: compiled.rules.map(
+        ({ source }) =>
+          exclusion.rules.includes(source.id) || exclusion.tags.some((tag) => source.tags.includes(tag)),
+      ),
       paths: exclusion.paths.map(pathPattern),
       parameters: exclusion.parameters.map((target) => selectorOf(target, pattern)),
       expires: exclusion.expires,
@@ -58,20 +61,19 @@ export class Scopes {
 
   /** `path` null: the path is written ambiguously, so that nothing bound to a path applies. */
   of(settings: SentinelSettings, path: string | null, now: number): RequestScope {
-    const { running, uncounted, inert } = this.resolve(settings);
-    const active = this.exclusions.filter(
-      ({ paths, expires }) =>
-        now < expires &&
-        (paths.length === 0 || (path !== null && paths.some((pattern) => pattern.test(path)))),
-    );
-    const uncountedOf = (rule: Rule): Uncounted | null => uncounted[rule.index] ?? null;
+    const { running, seen, uncountedOf } = this.resolve(settings);
     return {
       running,
-      inert,
+      seen,
       uncounted: uncountedOf,
       blocks: (findings) => tally(findings, uncountedOf, this.pkg.settings).blocks,
       excluded: (rule, collection, name) =>
-        active.some((exclusion) => exclusion.applies(rule) && covers(exclusion, collection, name)),
+        this.exclusions.some(
+          (exclusion) =>
+            exclusion.rules[rule.index] === true &&
+            isInForce(exclusion, path, now) &&
+            covers(exclusion, collection, name),
+        ),
     };
   }
 
@@ -108,7 +110,13 @@ export class Scopes {
       return source.paranoia > paranoia.block ? "paranoia" : null;
     });
     const paths = settings.paths.map(({ path, mode }) => ({ pattern: pathPattern(path), mode }));
-    return { running, uncounted, inert: new InertValues(), paths };
+    const seen = { request: new SeenValues(), answer: new SeenValues() };
+    return {
+      running,
+      uncountedOf: (rule) => uncounted[rule.index] ?? null,
+      seen: (plan) => (plan === this.compiled.request ? seen.request : seen.answer),
+      paths,
+    };
   }
 }
 
@@ -128,6 +136,12 @@ function overrideOf({ rules }: SentinelSettings, rule: PackageRule): Override | 
     if (override !== undefined) return override;
   }
   return null;
+}
+
+function isInForce({ paths, expires }: Exclusion, path: string | null, now: number): boolean {
+  return (
+    now < expires && (paths.length === 0 || (path !== null && paths.some((pattern) => pattern.test(path))))
+  );
 }
 
 function covers({ parameters }: Exclusion, collection: Collection, name: string): boolean {

@@ -26,7 +26,6 @@ export class Transaction {
   readonly values: Value[] = [];
   readonly scanner: Scanner;
   readonly limits: Limits;
-  readonly memory: Memory;
   /** What rules want the body read as, whatever it declares. */
   readAs: "form" | "multipart" | "json" | "xml" | "text" | null = null;
   /** Whether the record shows what was found. */
@@ -35,6 +34,8 @@ export class Transaction {
   private readonly byCollection = new Map<Collection, Value[]>();
   /** A body that is a value of its own may be a parameter as well. */
   private body: Value | null = null;
+  private readonly before: Memory | null;
+  private made: Memory | null = null;
   private allowance: number;
   private sure = false;
 
@@ -49,11 +50,16 @@ export class Transaction {
     bytes: number,
     memory: Memory | null = null,
   ) {
-    this.memory = new Memory(memory);
+    this.before = memory;
     this.scanner = new Scanner(automaton);
     this.limits = limits;
     this.wanted = wanted;
     this.allowance = Math.min(limits.work, WORK_TO_BEGIN + bytes * WORK_PER_BYTE);
+  }
+
+  /** Made when it is asked for: rules that stand for themselves remember nothing. */
+  get memory(): Memory {
+    return (this.made ??= new Memory(this.before));
   }
 
   /** The request blocks whatever else is found: little more is looked for, and running out of budget says nothing. */
@@ -65,6 +71,11 @@ export class Transaction {
 
   get settled(): boolean {
     return this.sure;
+  }
+
+  /** There are no rules. */
+  get wantsNothing(): boolean {
+    return this.wanted.size === 0;
   }
 
   wants(collection: Collection): boolean {
