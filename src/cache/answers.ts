@@ -16,6 +16,7 @@ import {
 } from "./passage.ts";
 import type { Shared } from "./flight.ts";
 import { timeToLive } from "./freshness.ts";
+import type { PurgeState } from "./purge.ts";
 import { secondsLeft } from "./reuse.ts";
 import { type BodySource, respond } from "./respond.ts";
 import type { HeaderList, StoredResponse } from "./stored.ts";
@@ -94,16 +95,17 @@ export function onlyIfCached(passage: Passage): Served {
   return served(passage, new Response(null, { status: 504, headers }), "only-if-cached", false);
 }
 
-/** A stored response as the answer; `detail` where it is not fresh. */
+/** A stored response as the answer; `purged` as it was judged, `detail` where it is not fresh. */
 export function fromEntry(
   passage: Passage,
   entry: StoredResponse,
   outcome: CacheOutcome,
+  purged: PurgeState,
   now: number,
   detail?: string,
 ): Served {
   const { head } = entry;
-  const ttl = secondsLeft(head, passage.purgeState(head), now);
+  const ttl = secondsLeft(head, purged, now);
   const status: CacheStatus = detail === undefined ? { hit: true, ttl } : { hit: true, ttl, detail };
   return served(
     passage,
@@ -140,7 +142,7 @@ export function fromLanding(passage: Passage, landing: Landing, why: Forwarded, 
   }
   // Another isolate had it: the origin was not asked.
   if (landing.phase === "stored" && forwardStatus === undefined)
-    return fromEntry(passage, landing.entry, "hit", now);
+    return fromEntry(passage, landing.entry, "hit", passage.purgeState(landing.entry.head), now);
   const head = headOf(landing);
   const status: CacheStatus = {
     hit: false,

@@ -45,3 +45,20 @@ export function cacheStatusField(status: CacheStatus): string {
   if (status.detail !== undefined) parts.push(`detail=${status.detail}`);
   return parts.join("; ");
 }
+
+/** Whether two are the same member. */
+export function saysTheSame(one: CacheStatus, other: CacheStatus): boolean {
+  return (
+    one.hit === other.hit &&
+    wholeSeconds(one.ttl) === wholeSeconds(other.ttl) &&
+    one.detail === other.detail &&
+    one.forwarded === other.forwarded &&
+    one.forwardStatus === other.forwardStatus &&
+    one.stored === other.stored &&
+    one.collapsed === other.collapsed
+  );
+}
+
+function wholeSeconds(ttl: number | undefined): number | undefined {
+  return ttl === undefined ? undefined : Math.floor(ttl);
+}

@@ -1,6 +1,6 @@
 import { type Answer, hasNullBody } from "../http/answer.ts";
 import { type ByteRange, type Note, notModified, rangeOf } from "./conditions.ts";
-import { type CacheStatus, cacheStatusField } from "./cache-status.ts";
+import { type CacheStatus, cacheStatusField, saysTheSame } from "./cache-status.ts";
 import { currentAge } from "./freshness.ts";
 import type { CacheInput } from "./passage.ts";
 import type { StoredHead } from "./stored.ts";
@@ -33,8 +33,8 @@ export function respond(
 ): Answer {
   const age = Math.floor(currentAge(head, now));
   // RFC 9111 section 5.1: Age says that a cache answered, or how old what came through already was.
-  const aged = status.hit || age > 0 ? String(age) : null;
-  const headers = fieldsOf(head, body.length, aged, cacheStatusField(status));
+  const aged = status.hit || age > 0 ? age : null;
+  const headers = fieldsOf(head, body.length, aged, status);
   if (head.fragments) return entire(asked, head, body, headers);
   if (notModified(head, asked.headers, now, note)) {
     const unchanged = new Headers(headers);
@@ -86,8 +86,8 @@ interface Filled {
   readonly length: number | undefined;
   /** What does not change. */
   readonly lasting: Headers;
-  age: string | null;
-  status: string;
+  age: number | null;
+  status: CacheStatus | null;
   /** With the latest age and status. */
   latest: Headers;
 }
@@ -95,18 +95,23 @@ interface Filled {
 /** To fill Headers is most of what a hit costs, and for a second they are the same: so they are kept, and shared. */
 const filled = new WeakMap<StoredHead, Filled>();
 
-/** Not to be changed. */
-function fieldsOf(head: StoredHead, length: number | undefined, age: string | null, status: string): Headers {
+/** Not to be changed. `age` in whole seconds; null where the answer says none. */
+function fieldsOf(
+  head: StoredHead,
+  length: number | undefined,
+  age: number | null,
+  status: CacheStatus,
+): Headers {
   let known = filled.get(head);
   if (known === undefined || known.length !== length) {
     const lasting = lastingFields(head, length);
-    known = { length, lasting, age: null, status: "", latest: lasting };
+    known = { length, lasting, age: null, status: null, latest: lasting };
     filled.set(head, known);
   }
-  if (known.status !== status || known.age !== age) {
+  if (known.age !== age || known.status === null || !saysTheSame(known.status, status)) {
     const latest = new Headers(known.lasting);
-    if (age !== null) latest.set("age", age);
-    latest.append("cache-status", status);
+    if (age !== null) latest.set("age", String(age));
+    latest.append("cache-status", cacheStatusField(status));
     Object.assign(known, { age, status, latest });
   }
   return known.latest;

@@ -136,10 +136,10 @@ export class EdgeCache {
     const reuse = reuseOf(entry.head, asked, purged, now);
     if (reuse === "gone") return this.#forward(passage, undefined, "uri-miss");
     if (isOwn(passage)) return this.#forward(passage, entry, "request");
-    if (reuse === "fresh") return fromEntry(passage, entry, "hit", now);
+    if (reuse === "fresh") return fromEntry(passage, entry, "hit", purged, now);
     if (reuse === "stale-while-revalidate") {
       this.#refresh(passage, entry);
-      return fromEntry(passage, entry, "stale", now, "stale-while-revalidate");
+      return fromEntry(passage, entry, "stale", purged, now, "stale-while-revalidate");
     }
     const stale = entry.head.noCache || purged === "soft" || timeToLive(entry.head, now) <= 0;
     return this.#forward(passage, entry, stale ? "stale" : "request");
@@ -158,7 +158,7 @@ export class EdgeCache {
     const standIn =
       entry !== undefined && standsInForError(entry.head, purged, this.#now()) ? entry : undefined;
     if (standIn !== undefined && this.#failing.holds(key.text, this.#now()))
-      return this.#inPlaceOfError(passage, standIn);
+      return this.#inPlaceOfError(passage, standIn, purged);
     try {
       const served = await this.#together.answer(passage, entry, standIn !== undefined, why);
       if (standIn === undefined || !isFailure(served.answer)) return served;
@@ -167,11 +167,11 @@ export class EdgeCache {
       if (standIn === undefined) throw error;
     }
     this.#failing.set(key.text, this.#now() + FAILURE_MS);
-    return this.#inPlaceOfError(passage, standIn);
+    return this.#inPlaceOfError(passage, standIn, this.#purgeState(standIn.head, input.purges));
   }
 
-  #inPlaceOfError(passage: Passage, entry: StoredResponse): Served {
-    return fromEntry(passage, entry, "stale-error", this.#now(), "stale-if-error");
+  #inPlaceOfError(passage: Passage, entry: StoredResponse, purged: PurgeState): Served {
+    return fromEntry(passage, entry, "stale-error", purged, this.#now(), "stale-if-error");
   }
 
   /** Fetches anew behind a stale answer; at most one at a time for a key. */

@@ -87,7 +87,7 @@ export class Together {
   #arrived(passage: Passage, entry: StoredResponse | undefined): Served | undefined {
     const found = this.#shelf.peek(passage.key.text, passage.headers);
     if (found === undefined || found === entry || !passage.isFresh(found.head)) return undefined;
-    return fromEntry(passage, found, "hit", this.#now());
+    return fromEntry(passage, found, "hit", passage.purgeState(found.head), this.#now());
   }
 }
 

@@ -50,22 +50,29 @@ export function canonicalize(url: string, scheme?: "http" | "https"): CanonicalT
   const rawPath = queryStart < 0 ? rawTarget : rawTarget.slice(0, queryStart);
   const rawQuery = queryStart < 0 ? "" : rawTarget.slice(queryStart + 1);
 
-  const faults = new Set<CanonicalFault>();
-  if (rawTarget.length > MAX_TARGET_BYTES) faults.add("target-too-long");
-  if (rawPath !== "" && rawPath[0] !== "/" && rawPath[0] !== "\\") faults.add("not-origin-form");
+  const faults = faultsOf(rawTarget, rawPath);
   const isSimple = SIMPLE_PATH.test(rawPath);
   return {
     scheme: scheme ?? wireScheme,
     authority,
     path: isSimple ? rawPath : canonicalPath(rawPath, faults),
-    query: canonicalQuery(rawQuery),
+    query: rawQuery === "" ? "" : canonicalQuery(rawQuery),
     rawTarget,
     foldedPath: isSimple ? rawPath.toLowerCase() : foldPath(rawPath),
-    faults: faults.size === 0 ? NO_FAULTS : [...faults],
+    faults,
   };
 }
 
-const NO_FAULTS: readonly CanonicalFault[] = [];
+function faultsOf(rawTarget: string, rawPath: string): CanonicalFault[] {
+  const faults: CanonicalFault[] = [];
+  if (rawTarget.length > MAX_TARGET_BYTES) faults.push("target-too-long");
+  if (rawPath !== "" && rawPath[0] !== "/" && rawPath[0] !== "\\") faults.push("not-origin-form");
+  return faults;
+}
+
+function note(fault: CanonicalFault, faults: CanonicalFault[]): void {
+  if (!faults.includes(fault)) faults.push(fault);
+}
 
 /** Paths that are canonical as they stand, and folded but for letter case: the common case costs one test. */
 const SIMPLE_PATH = /^\/(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*(?:\/|$))*$/;
@@ -73,27 +80,27 @@ const SIMPLE_PATH = /^\/(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*(?:\/|$))*$/;
 /** Characters that stand bare in a canonical path: RFC 3986 pchar without ";" and "%". */
 const BARE = /[A-Za-z0-9._~!$&'()*+,=:@-]/;
 
-function canonicalPath(rawPath: string, faults: Set<CanonicalFault>): string {
+function canonicalPath(rawPath: string, faults: CanonicalFault[]): string {
   const bytes = decodePercent(rawPath, faults);
   const segments = bytes.replaceAll("\\", "/").split("/");
   return resolveDots(segments.map((segment) => encodeSegment(segment, faults)));
 }
 
 /** One level of percent-decoding to a byte string (one char a byte); a malformed escape stays as it is, as a fault. */
-function decodePercent(text: string, faults: Set<CanonicalFault>): string {
+function decodePercent(text: string, faults: CanonicalFault[]): string {
   return utf8Bytes(text).replace(/%([0-9A-Fa-f]{2})?/g, (whole, hex: string | undefined) => {
     if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
-    faults.add("malformed-percent");
+    note("malformed-percent", faults);
     return whole;
   });
 }
 
-function encodeSegment(segment: string, faults: Set<CanonicalFault>): string {
-  if (!isUtf8(segment)) faults.add("invalid-utf8");
+function encodeSegment(segment: string, faults: CanonicalFault[]): string {
+  if (!isUtf8(segment)) note("invalid-utf8", faults);
   let out = "";
   for (const char of segment) {
     const code = char.charCodeAt(0);
-    if (code < 0x20 || code === 0x7f) faults.add("control-byte");
+    if (code < 0x20 || code === 0x7f) note("control-byte", faults);
     out += BARE.test(char) ? char : `%${code.toString(16).toUpperCase().padStart(2, "0")}`;
   }
   return out;
@@ -128,7 +135,7 @@ export function foldedPathOf(rawTarget: string): string {
 
 function foldPath(rawPath: string): string {
   let text = rawPath;
-  const ignored = new Set<CanonicalFault>();
+  const ignored: CanonicalFault[] = [];
   for (let round = 0; round < 4 && text.includes("%"); round++) text = decodePercent(text, ignored);
   const segments = text.replaceAll("\\", "/").split("/");
   return resolveDots(segments.map((segment) => segment.split(";", 1)[0] ?? "")).toLowerCase();

@@ -49,9 +49,10 @@ export function createMeasure(tally: Tally, latency: LatencyTargets): Measure {
 }
 
 /** How an uneventful request went, in all that is counted or told of it; null for the others. */
-function likeness({ route, status, durationMs, bytes, client, ...stages }: RequestEvent): string | null {
-  const { sentinel, cache, error, queue, origin } = stages;
-  if (error !== null || queue !== null || origin !== null || !isClean(sentinel)) return null;
+function likeness(event: RequestEvent): string | null {
+  const { route, status, durationMs, bytes, client, sentinel, cache } = event;
+  if (event.error !== null || event.queue !== null || event.origin !== null || !isClean(sentinel))
+    return null;
   return `${route.kind} ${route.class} ${status} ${durationMs} ${bytes} ${cache?.outcome} ${cache?.reason} ${sentinel.mode} ${client.known}`;
 }
 
