@@ -66,8 +66,8 @@ function wire(env: Env, policy: Policy): EdgeParts {
     webhook: settings.alertWebhook,
     clock: now,
     sleep,
-    // oxlint-disable-next-line no-console -- one line a request is what Workers Logs and Logpush take
-    log: (line) => console.log(line),
+    // oxlint-disable-next-line no-console -- lines of JSON are what Workers Logs and Logpush take
+    log: (lines) => console.log(lines),
   });
   const gateway = createGateway(
     policy.routes,

@@ -1,4 +1,5 @@
 import { lineOf, type RequestEvent } from "./event.ts";
+import { createJournal } from "./journal.ts";
 import { createMeasure, measureFetch, type LatencyTargets, type OriginFetch } from "./measure.ts";
 import type { Labels, Sample } from "./series.ts";
 import { createShards, type Shards } from "./shards.ts";
@@ -19,7 +20,7 @@ export interface InsightOptions {
   readonly clock: () => number;
   /** Waits some milliseconds; `scheduler.wait` but for tests. */
   readonly sleep: (ms: number) => Promise<unknown>;
-  /** Writes one log line; `console.log` but for tests. */
+  /** Writes log lines, one or several; `console.log` but for tests. */
   readonly log: (line: string) => void;
 }
 
@@ -31,7 +32,7 @@ export interface RecordContext {
 }
 
 export interface Insight {
-  /** Logs the event and counts it. Never throws, never waits. */
+  /** Logs the event, at once or within a tenth of a second, and counts it. Never throws, never waits. */
   record(event: RequestEvent, context: RecordContext): void;
   /** Counts one answer of an origin; a request may cause none or many. */
   fetched(fetch: OriginFetch): void;
@@ -60,6 +61,7 @@ export function createInsight(options: InsightOptions): Insight {
   const shards = createShards(options.namespace, options.shards);
   const tally = createTally();
   const requests = createMeasure(tally, latency);
+  const journal = createJournal(log, sleep);
   let events = 0;
   let promisedAt = Number.NEGATIVE_INFINITY;
   let watchedAt = Number.NEGATIVE_INFINITY;
@@ -122,10 +124,13 @@ export function createInsight(options: InsightOptions): Insight {
     watch,
     record(event, { site, waitUntil }) {
       try {
-        log(lineOf(event, requests.count(event)));
+        const now = event.time + event.durationMs;
+        const { outcome, eventful } = requests.count(event);
+        const line = lineOf(event, outcome);
+        if (eventful) journal.write(line);
+        else journal.gather(line, now, waitUntil);
         sight(event);
         events++;
-        const now = event.time + event.durationMs;
         if (events >= FLUSH_EVENTS) waitUntil(flush(site));
         else if (now - promisedAt > FLUSH_LOST_MS) {
           promisedAt = now;

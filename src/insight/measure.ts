@@ -11,16 +11,21 @@ export interface LatencyTargets {
 
 /** Counts requests, for whoever reads the tally after `settle`. */
 export interface Measure {
-  /** @returns how the request went, as a log line tells it */
-  count(event: RequestEvent): string;
+  count(event: RequestEvent): Counted;
   /** Adds up what was counted since the last call. */
   settle(): void;
 }
 
-/** Requests that went the same way: one of them, and what log lines say of all. */
-interface Alike {
-  readonly event: RequestEvent;
+export interface Counted {
+  /** How the request went, as its log line tells it. */
   readonly outcome: string;
+  /** Whether it is one that somebody may be looking for. */
+  readonly eventful: boolean;
+}
+
+/** Requests that went the same way, and one of them. */
+interface Alike extends Counted {
+  readonly event: RequestEvent;
   times: number;
 }
 
@@ -30,15 +35,15 @@ export function createMeasure(tally: Tally, latency: LatencyTargets): Measure {
   return {
     count(event) {
       const key = likeness(event);
-      const known = key === null ? undefined : alike.get(key);
-      if (known !== undefined) {
-        known.times++;
-        return known.outcome;
+      if (key === null) {
+        measure(tally, event, latency, 1);
+        return { outcome: outcomeText(event), eventful: true };
       }
-      const outcome = outcomeText(event);
-      if (key === null) measure(tally, event, latency, 1);
-      else alike.set(key, { event, outcome, times: 1 });
-      return outcome;
+      let known = alike.get(key);
+      if (known === undefined)
+        alike.set(key, (known = { event, outcome: outcomeText(event), eventful: false, times: 0 }));
+      known.times++;
+      return known;
     },
     settle() {
       const counted = alike;

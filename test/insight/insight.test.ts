@@ -3,6 +3,7 @@ import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { insightRoutes } from "../../src/insight/api/index.ts";
 import { createInsight, type RequestEvent } from "../../src/insight/index.ts";
+import { createJournal } from "../../src/insight/journal.ts";
 
 const event: RequestEvent = {
   event: "request",
@@ -93,9 +94,10 @@ function api(insight: ReturnType<typeof isolate>["insight"], waiting = 0) {
 afterEach(() => vi.restoreAllMocks());
 
 describe("recording", () => {
-  it("writes one line of JSON a request, without what people typed", () => {
+  it("writes one line of JSON a request, without what people typed", async () => {
     const edge = isolate();
     edge.record(event);
+    await edge.settle();
     expect(edge.lines).toHaveLength(1);
     const line: unknown = JSON.parse(edge.lines[0] ?? "");
     expect(line).toMatchObject({
@@ -107,6 +109,54 @@ describe("recording", () => {
       cache: { outcome: "hit" },
     });
     expect(edge.lines[0]).not.toContain("4111");
+  });
+
+  it("gathers the lines of requests that went as they should, and of nothing else", async () => {
+    const edge = isolate();
+    const id = (number: number): string => `r-${number}`;
+    for (let count = 0; count < 100; count++) edge.record({ ...event, requestId: id(count) });
+    edge.record({ ...blocked, requestId: "stopped" });
+    edge.record({
+      ...event,
+      requestId: "fetched",
+      origin: { target: "s", zone: "a", tries: 1, durationMs: 9 },
+    });
+    expect(edge.lines.map((text) => text.split("\n").length)).toEqual([64, 1, 1]);
+    await edge.settle();
+    const logged = edge.lines
+      .flatMap((text) => text.split("\n"))
+      .map((line): RequestEvent => JSON.parse(line));
+    const ids = logged.map(({ requestId }) => requestId);
+    expect(ids.toSorted()).toEqual(
+      [...Array.from({ length: 100 }, (_, count) => id(count)), "stopped", "fetched"].toSorted(),
+    );
+    expect(logged.find(({ requestId }) => requestId === "r-99")).toEqual({
+      ...event,
+      requestId: "r-99",
+      query: "q&page=2",
+    });
+  });
+
+  it("promises the log anew where the request that was to write it was cut off", async () => {
+    const lines: string[] = [];
+    const journal = createJournal(
+      (text) => lines.push(text),
+      () => Promise.resolve(),
+    );
+    const cutOff = (): void => undefined;
+    const work: Promise<unknown>[] = [];
+    const sleepers = createJournal(
+      (text) => lines.push(text),
+      () => new Promise(() => undefined),
+    );
+    sleepers.gather("a", 0, cutOff);
+    sleepers.gather("b", 1000, (promise) => work.push(promise));
+    expect(work).toHaveLength(0);
+    sleepers.gather("c", 1001, (promise) => work.push(promise));
+    expect(work).toHaveLength(1);
+    journal.gather("d", 0, (promise) => work.push(promise));
+    await work[1];
+    expect(lines).toEqual(["d"]);
   });
 
   it("redacts what rules matched", () => {
@@ -124,7 +174,8 @@ describe("recording", () => {
   it("makes one report of a thousand requests", async () => {
     const edge = isolate();
     for (let count = 0; count < 400; count++) edge.record(event);
-    expect(edge.work).toHaveLength(1);
+    // The report, and the last of the log.
+    expect(edge.work).toHaveLength(2);
     await edge.settle();
     expect(edge.insight.unreported()).toEqual([]);
     expect(
@@ -135,8 +186,8 @@ describe("recording", () => {
   it("reports at once when there is much to report", () => {
     const edge = isolate();
     for (let count = 0; count < 10_000; count++) edge.record(event);
-    // Two full reports, and before each the promise of one.
-    expect(edge.work).toHaveLength(4);
+    // Two full reports, and before each the promise of one; and the last of the log.
+    expect(edge.work).toHaveLength(5);
   });
 
   it("never throws, whatever it is given", () => {
