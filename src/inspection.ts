@@ -221,10 +221,14 @@ export async function inspectAnswer(
   if (judge(inspection.head) === "cut") return withhold(response.body);
   const streams = headers.get("content-type")?.startsWith("text/event-stream") === true;
   if (response.body === null || streams || !inspection.wantsBody) return response;
+  const late = (verdict: Verdict): "cut" | "pass" => {
+    countLeak(verdict, parts);
+    return judge(verdict);
+  };
   const { first, body } = await guardBody(
     response.body,
     { chunk: counted(inspection, mode, life, parts) },
-    judge,
+    late,
   );
   if (first !== null && judge(first) === "cut") return withhold(body);
   return new Response(body, { status, statusText: response.statusText, headers });
@@ -249,6 +253,12 @@ function counted(
       return null;
     }
   };
+}
+
+/** By rule, as an event of its own: the record may have been written while the body streamed. */
+function countLeak({ matches }: Verdict, parts: EdgeParts): void {
+  for (const { rule, uncounted } of matches)
+    if (uncounted === null) parts.insight.count("answer-leak", { rule });
 }
 
 /** On the record, and as an event of its own: the record may have been written while the body streamed. */

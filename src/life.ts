@@ -9,7 +9,7 @@ import { Fields } from "./http/fields.ts";
 import { cookieValue } from "./http/headers.ts";
 import type { RequestEvent } from "./insight/index.ts";
 import type { GateOutcome } from "./queue/index.ts";
-import type { RateKey, Verdict } from "./sentinel/index.ts";
+import type { RateKey, RuleMatch, Verdict } from "./sentinel/index.ts";
 
 export interface Life {
   readonly requestId: string;
@@ -96,23 +96,30 @@ function textOf(value: unknown): string | null {
 /**
  * `X-Sentinel`: verdict, score, mode and the rules that counted, by id, of the
  * request; then, where there is something to say, the budget that it exceeded,
- * that its body was inspected in part, and the rules that counted in its answer.
+ * that its body was inspected in part, the rules that counted in its answer, and
+ the rules that matched and only watch (shadow, paranoia, overrides) in either.
  */
 export function sentinelField({ sentinel, answer }: Life): string {
   if (sentinel === null) return "verdict=none; score=0; mode=none; matched=";
   const { verdict, mode, partial } = sentinel;
   const answered = countedIn(answer);
+  const watched = idsOf([verdict, ...answer], ({ uncounted }) => uncounted !== null);
   return [
     `verdict=${verdict.outcome}; score=${verdict.score}; mode=${mode}; matched=${countedIn([verdict])}`,
     ...(verdict.budget === null ? [] : [`budget=${verdict.budget}`]),
     ...(partial ? ["partial=1"] : []),
     ...(answered === "" ? [] : [`answer=${answered}`]),
+    ...(watched === "" ? [] : [`watched=${watched}`]),
   ].join("; ");
 }
 
 function countedIn(verdicts: readonly Verdict[]): string {
-  const counted = verdicts.flatMap(({ matches }) => matches).filter(({ uncounted }) => uncounted === null);
-  return counted.map(({ rule }) => rule).join(",");
+  return idsOf(verdicts, ({ uncounted }) => uncounted === null);
+}
+
+function idsOf(verdicts: readonly Verdict[], which: (match: RuleMatch) => boolean): string {
+  const found = verdicts.flatMap(({ matches }) => matches).filter(which);
+  return found.map(({ rule }) => rule).join(",");
 }
 
 /** `Server-Timing`; workerd's clock only moves at I/O, so that CPU time is not in it. */

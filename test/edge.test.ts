@@ -191,6 +191,37 @@ describe("a verdict", () => {
   });
 });
 
+describe("a leak in a later chunk of an answer", () => {
+  const scene = (mode: "block" | "monitor") => {
+    let chunks = 0;
+    const origin = (): Promise<Response> => {
+      const page = new ReadableStream<Uint8Array>({
+        pull(controller) {
+          if (++chunks <= 2) controller.enqueue(new TextEncoder().encode(`part ${chunks}.`));
+          else controller.close();
+        },
+      });
+      return Promise.resolve(new Response(page));
+    };
+    let judged = 0;
+    return line({ mode, origin, chunk: () => (++judged === 2 ? BLOCK : null) });
+  };
+
+  it("is cut and counted by its rule, though the request is on record by then", async () => {
+    const { parts, events, counted } = scene("block");
+    const response = await handle(get("/a"), parts, () => undefined);
+    expect([response.status, events.length]).toEqual([200, 1]);
+    await expect(response.text()).rejects.toThrow();
+    expect(counted).toEqual(["answer-leak"]);
+  });
+
+  it("passes in monitor mode, and is counted", async () => {
+    const { parts, counted } = scene("monitor");
+    const response = await handle(get("/a"), parts, () => undefined);
+    expect([await response.text(), counted]).toEqual(["part 1.part 2.", ["answer-leak"]]);
+  });
+});
+
 describe("an exception in the engine", () => {
   it("closes the request in block mode (500), says nothing of the cause to the client, and is counted", async () => {
     const { status, body, event, asked } = await walk({ verdict: broken });
@@ -321,6 +352,21 @@ describe("the answer", () => {
     );
   });
 
+  it("names in X-Sentinel the rules that only watch", async () => {
+    const watch = (uncounted: "shadow" | "paranoia"): Verdict => ({
+      ...PASS,
+      matches: BLOCK.matches.map((match) => ({ ...match, rule: `${uncounted}-1`, uncounted })),
+    });
+    const asked = get("/a", { headers: { "x-edge-debug": "token" } });
+    const { headers } = await walk(
+      { verdict: () => watch("shadow"), answer: () => watch("paranoia") },
+      asked,
+    );
+    expect(headers.get("x-sentinel")).toBe(
+      "verdict=pass; score=0; mode=block; matched=; watched=shadow-1,paranoia-1",
+    );
+  });
+
   it("says where only the beginning of a body was inspected", async () => {
     const sent = async (bytes: number) => {
       const headers = { "x-edge-debug": "token" };
@@ -330,7 +376,7 @@ describe("the answer", () => {
     };
     const passed = "verdict=pass; score=0; mode=block; matched=";
     expect(await sent(1024 + 1)).toEqual([`${passed}; partial=1`, true]);
-    expect(await sent(1024 - 1)).toEqual([passed, false]);
+    expect(await sent(1024)).toEqual([passed, false]);
   });
 
   it("to http is the https address of the canonical path", async () => {

@@ -74,11 +74,18 @@ function readField(field: string): Judgement | null {
   return outcome === undefined ? null : { outcome, score: Number(score), matched };
 }
 
-/** The judgement of these rules in this process. */
+/** The judgement of these rules in this process, over as much of the body as the edge looks at. */
 export function judgeHere(pkg: SentinelPackage): (sent: InspectionRequest) => Promise<Judgement> {
   const sentinel = createSentinel(pkg);
   return async (sent) => {
-    const { outcome, score, matches } = await sentinel.inspectRequest(sent, NO_OVERRIDES, Date.now());
+    const { method, headers, body } = sent;
+    const looked = method === "GET" || method === "HEAD" ? 0 : sentinel.bodyBytes(method, headers);
+    const seen = {
+      ...sent,
+      body: body.subarray(0, looked),
+      bodyComplete: looked === 0 || body.byteLength <= looked,
+    };
+    const { outcome, score, matches } = await sentinel.inspectRequest(seen, NO_OVERRIDES, Date.now());
     const counted = matches.filter(({ uncounted }) => uncounted === null).map(({ rule }) => rule);
     return { outcome, score, matched: counted.join(",") };
   };

@@ -51,19 +51,28 @@ export async function serveEdge(settings: ServeSettings, bundle?: WorkerBundle):
   const plainPort = settings.https ? await freePort() : port;
   const securePort = settings.https ? await freePort() : undefined;
   const authorities = [port, ...(securePort === undefined ? [] : [securePort])];
-  const runtime = new Miniflare(
-    convertV4MiniflareOptions({
-      ...edgeWorker(settings, built, policy, authorities),
-      unsafeDirectSockets: [
-        { host: "127.0.0.1", port: plainPort },
-        ...(securePort === undefined ? [] : [{ host: "127.0.0.1", port: securePort, entrypoint: "tls" }]),
-      ],
-      ...(settings.persist === undefined ? {} : { resourcePersistencePath: resolve(settings.persist) }),
-      cf: false,
-    }),
+  const runtime = keepingSignals(
+    () =>
+      new Miniflare(
+        convertV4MiniflareOptions({
+          ...edgeWorker(settings, built, policy, authorities),
+          unsafeDirectSockets: [
+            { host: "127.0.0.1", port: plainPort },
+            ...(securePort === undefined ? [] : [{ host: "127.0.0.1", port: securePort, entrypoint: "tls" }]),
+          ],
+          ...(settings.persist === undefined ? {} : { resourcePersistencePath: resolve(settings.persist) }),
+          cf: false,
+        }),
+      ),
   );
   await ready(runtime, port);
-  const front = securePort === undefined ? undefined : await listenTls({ port, plainPort, securePort });
+  const front =
+    securePort === undefined
+      ? undefined
+      : await listenTls({ port, plainPort, securePort }).catch(async (cause: unknown) => {
+          await runtime.dispose();
+          throw cause;
+        });
   return {
     url: `${settings.https ? "https" : "http"}://127.0.0.1:${port}`,
     directUrl: `http://127.0.0.1:${securePort ?? port}`,
@@ -176,12 +185,35 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Resolves when the process is asked to stop. */
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+/**
+ * Resolves when the process is asked to stop; asked again, it ends at once. To be called before anything is started
+ * that would outlive the process: a signal while it is starting is heard once it has.
+ */
 export function untilStopped(): Promise<void> {
   return new Promise((stop) => {
-    process.once("SIGINT", () => stop());
-    process.once("SIGTERM", () => stop());
+    let asked = false;
+    for (const signal of SIGNALS)
+      process.on(signal, () => {
+        if (asked) process.exit(1);
+        asked = true;
+        stop();
+      });
   });
+}
+
+/** Miniflare ends the process at a signal, whatever else there is to close: where signals are handled already, they stay with who does. */
+function keepingSignals<T>(make: () => T): T {
+  const before = SIGNALS.map((signal) => process.listeners(signal));
+  const made = make();
+  SIGNALS.forEach((signal, index) => {
+    const own = before[index] ?? [];
+    if (own.length === 0) return;
+    for (const listener of process.listeners(signal))
+      if (!own.includes(listener)) process.removeListener(signal, listener);
+  });
+  return made;
 }
 
 /** What the operator should know about how this edge runs. */
@@ -204,9 +236,10 @@ export function announce(settings: ServeSettings, { url, rules }: RunningEdge): 
 /** `edge serve`: the edge alone, in front of STOREFRONT_ORIGIN and ARCHIVE_ORIGIN. */
 export async function serveCommand(): Promise<number> {
   const settings = readServeSettings(process.env);
+  const stopped = untilStopped();
   const edge = await serveEdge(settings);
   announce(settings, edge);
-  await untilStopped();
+  await stopped;
   await edge.close();
   return 0;
 }

@@ -94,11 +94,12 @@ function nextSteps(url: string, adminToken: string, given: boolean): string {
 
 /** `edge start`: everything on embedded defaults, until stopped. */
 export async function startCommand(): Promise<number> {
+  const stopped = untilStopped();
   const system = await startSystem(process.env);
   const { url, directUrl } = system.edge;
   rememberEdge({ url, directUrl, token: system.adminToken });
   process.stdout.write(nextSteps(url, system.adminToken, Boolean(process.env["ADMIN_TOKEN"])));
-  await untilStopped();
+  await stopped;
   forgetEdge();
   await system.close();
   return 0;

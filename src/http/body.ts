@@ -30,7 +30,8 @@ export async function peekBody(
   let size = 0;
   const late = deadline(deadlineMs);
   try {
-    while (size < limit) {
+    // Only the end of the stream, or its declared length, tells that a body of just so many bytes is whole.
+    while (size < limit || (size === limit && contentLength === null)) {
       const { done, value } = await Promise.race([reader.read(), late.expired]);
       if (done) {
         const prefix = concat(chunks, size);
@@ -54,6 +55,7 @@ export async function peekBody(
   }
   reader.releaseLock();
   const head = concat(chunks, size);
+  if (contentLength === size && size === limit) return { prefix: head, complete: true, body: head };
   return { prefix: head.subarray(0, limit), complete: false, body: rejoin(head, stream, contentLength) };
 }
 

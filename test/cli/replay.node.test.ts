@@ -3,8 +3,9 @@ import { type RequestListener, createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { replayCommand } from "../../src/cli/replay.ts";
-import { packageOf } from "../sentinel/support.ts";
+import { judgeHere, replayCommand } from "../../src/cli/replay.ts";
+import type { InspectionRequest } from "../../src/sentinel/index.ts";
+import { condition, packageOf } from "../sentinel/support.ts";
 
 let folder = "";
 let told = "";
@@ -71,6 +72,27 @@ it("what HTTP refuses is no failure; a connection that breaks off is, and is cou
   told = "";
   expect(await replay(["/a", "/broken"], edge)).toBe(1);
   expect(told).toMatch(/^\/broken: broken off \(.+\)\n2 requests: 1 judged alike, .*, 1 broken off\n$/);
+});
+
+it("judges here what the edge sees: the beginning of a long body, and none of a GET", async () => {
+  const pkg = packageOf([{ id: "r-1", conditions: [condition(["args"], "contains", { list: 0 })] }], {
+    lists: [["evil"]],
+  });
+  const judge = judgeHere(pkg);
+  const sent = (method: string, body: string): InspectionRequest => ({
+    method,
+    target: "/",
+    protocol: "HTTP/1.1",
+    headers: [["content-type", "application/x-www-form-urlencoded"]],
+    body: new TextEncoder().encode(body),
+    bodyComplete: true,
+    clientIp: "127.0.0.1",
+  });
+  const filler = "a".repeat(pkg.settings.limits.body);
+  const outcomes = [sent("POST", "a=evil"), sent("POST", `b=${filler}&a=evil`), sent("GET", "a=evil")].map(
+    judge,
+  );
+  expect((await Promise.all(outcomes)).map(({ matched }) => matched)).toEqual(["r-1", "", ""]);
 });
 
 it("a verdict that differs is shown with both", async () => {

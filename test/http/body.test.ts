@@ -32,6 +32,18 @@ describe("peekBody", () => {
     },
   );
 
+  it.each([
+    [["0123", "45"], null, true],
+    [["0123", "45"], 6, true],
+    [["012345"], 6, true],
+    [["0123", "45", "6"], null, false],
+    [["0123", "45", "6"], 7, false],
+  ] as const)("knows that %j of Content-Length %s is whole: %s", async (chunks, length, whole) => {
+    const { complete, prefix, body } = await peekBody(streamOf(...chunks), 6, length, 1000);
+    expect([complete, new TextDecoder().decode(prefix)]).toEqual([whole, "012345"]);
+    expect(await textOf(body)).toBe(chunks.join(""));
+  });
+
   it("calls a body that breaks off the client's error", async () => {
     const broken = new ReadableStream<Uint8Array>({
       pull: (controller) => controller.error(new Error("reset")),
