@@ -6,9 +6,8 @@
  * with its audit entry.
  */
 import { Hono, type Context } from "hono";
-import * as z from "zod"; // the namespace: `{ z }` would bring all of its languages along
-import { EdgeError } from "../../http/errors.ts";
-import { checkInput, problemOf, readJson, reasonSchema, type Operator } from "../../http/operator.ts";
+import type * as z from "zod";
+import { checkInput, problemOf, readJson, type Operator } from "../../http/operator.ts";
 import type { PurgeOrder, Published } from "../object.ts";
 import type { Control } from "../snapshot.ts";
 import {
@@ -19,6 +18,18 @@ import {
   type ChangeResult,
   type Subject,
 } from "../state.ts";
+import {
+  auditQuery,
+  modeInput,
+  overrideInput,
+  purgeInput,
+  rollbackInput,
+  roomInput,
+  roomName,
+  rulesInput,
+  undoInput,
+} from "./inputs.ts";
+import { refusal, requireOwnUrl, requireRule, requireTag } from "./refusals.ts";
 
 /** What control needs to know of waiting rooms to let operators change them. */
 export interface RoomDesk {
@@ -52,75 +63,6 @@ type Call = Context<Env>;
 const KB = 1024;
 const MAX_BODY = 128 * KB;
 const MAX_PACKAGE = 8 * KB * KB;
-const MAX_PURGED = 4096;
-
-const LASTING: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const WEEK_MS = 7 * 86_400_000;
-
-/** "90s", "30m", "8h", "2d" as ms. */
-const durationSchema = z
-  .string()
-  .regex(/^[1-9]\d{0,5}[smhd]$/, "is not a duration; write it as 90s, 30m, 8h or 2d")
-  .transform((text) => Number(text.slice(0, -1)) * (LASTING[text.slice(-1)] ?? 0))
-  .refine((ms) => ms <= WEEK_MS, "is longer than 7d; make it shorter, or lasting");
-
-const meta = { reason: reasonSchema, version: z.int().min(0).optional() };
-const ruleId = z.string().regex(/^(?:tag:)?[A-Za-z0-9._/-]{1,64}$/, "is not a rule id or tag:name");
-const path = z
-  .string()
-  .max(1024)
-  .regex(/^\/[^*\s]*(?<=\/)\*$|^\/[^*\s]*$/, "is not a path; write /exact or /under/*");
-
-const modeInput = z.strictObject({
-  ...meta,
-  mode: z.enum(["block", "monitor"]),
-  for: durationSchema.optional(),
-});
-
-const overrideInput = z
-  .strictObject({
-    ...meta,
-    rule: ruleId.optional(),
-    path: path.optional(),
-    /** null takes the override away. */
-    action: z.enum(["block", "monitor", "off"]).nullable(),
-    for: durationSchema.optional(),
-  })
-  .refine(
-    (input) => (input.rule === undefined) !== (input.path === undefined),
-    "must name a rule or a path, and not both",
-  );
-
-const values = (longest: number) => z.array(z.string().min(1).max(longest)).min(1).max(MAX_PURGED).optional();
-const purgeInput = z
-  .strictObject({
-    reason: reasonSchema,
-    tags: values(1024),
-    urls: values(8192),
-    prefixes: values(8192),
-    all: z.literal(true).optional(),
-    soft: z.boolean().default(false),
-  })
-  .refine(
-    ({ tags, urls, prefixes, all }) => (tags ?? urls ?? prefixes ?? all) !== undefined,
-    "names nothing to purge; give tags, urls, prefixes or all",
-  );
-
-const rollbackInput = z.strictObject({
-  ...meta,
-  to: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .nullable()
-    .optional(),
-});
-const undoInput = z.strictObject({ reason: reasonSchema, version: z.int().min(1) });
-const auditQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  before: z.coerce.number().int().min(1).optional(),
-  /** `false` leaves out purges, of which a busy store makes many. */
-  purges: z.enum(["true", "false"]).default("true"),
-});
 
 export function controlRoutes(options: ControlRoutesOptions): Hono<Env> {
   const { control } = options;
@@ -170,7 +112,10 @@ function registerChanges(app: Hono<Env>, options: ControlRoutesOptions): void {
   app.post("/overrides", async (c) => {
     const said = await input(c, overrideInput);
     const { action, rule = null, path: at = null } = said;
-    if (rule !== null && action !== null) await requireRule(rule, options);
+    if (rule !== null && action !== null) {
+      const { active } = (await published(control)).rules;
+      requireRule(rule, await options.ruleNames(active), active);
+    }
     return change(c, { kind: "override", rule, path: at, action, forMs: said.for ?? null }, said);
   });
   app.post("/purge", async (c) => {
@@ -189,11 +134,8 @@ function registerChanges(app: Hono<Env>, options: ControlRoutesOptions): void {
     return settle(c, control, await control.port.purge(orders, metaOf(c, said)));
   });
   app.post("/rooms/:room", async (c) => {
-    const { reason, version, ...settings } = await input(c, z.looseObject(meta));
-    const room = checkInput(
-      z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, "is not a room's name"),
-      c.req.param("room"),
-    );
+    const { reason, version, ...settings } = await input(c, roomInput);
+    const room = checkInput(roomName, c.req.param("room"));
     const { rooms: current, versions } = await published(control);
     const next = await rooms.next(room, current[room] ?? null, settings, c.env.now);
     if ("refused" in next) throw refusal("payload-invalid", 400, next.refused);
@@ -202,8 +144,7 @@ function registerChanges(app: Hono<Env>, options: ControlRoutesOptions): void {
     return change(c, { kind: "room", room, value: next.value }, { reason, version: seen });
   });
   app.post("/rules", async (c) => {
-    const content = z.union([z.string().min(1), z.record(z.string(), z.unknown())]);
-    const said = await input(c, z.strictObject({ ...meta, package: content }), MAX_PACKAGE);
+    const said = await input(c, rulesInput, MAX_PACKAGE);
     const text = typeof said.package === "string" ? said.package : JSON.stringify(said.package);
     const bytes = new TextEncoder().encode(text);
     const faults = await options.checkRules(bytes);
@@ -219,32 +160,6 @@ function registerChanges(app: Hono<Env>, options: ControlRoutesOptions): void {
     const { version, reason } = await input(c, undoInput);
     return settle(c, control, await control.port.undo(version, metaOf(c, { reason })));
   });
-}
-
-/** An override of what is not there would hold nothing, and nobody would notice. */
-async function requireRule(rule: string, { control, ruleNames }: ControlRoutesOptions): Promise<void> {
-  const { active } = (await published(control)).rules;
-  const names = await ruleNames(active);
-  if (names === null || names.has(rule)) return;
-  const detail = `The rules in force (${active ?? "the built-in ones"}) have no ${rule.startsWith("tag:") ? rule : `rule ${rule}`}; correct the name, or publish the rules that have it first.`;
-  throw refusal("payload-invalid", 400, detail);
-}
-
-/** A purge of what cannot be there would succeed and do nothing. */
-function requireTag(tag: string): void {
-  if (/[\s,]/.test(tag))
-    throw refusal(
-      "payload-invalid",
-      400,
-      `No tag is ${tag}: commas and spaces part tags; give them one by one.`,
-    );
-}
-
-function requireOwnUrl(url: string, ownOrigins: readonly string[]): void {
-  const authority = /^https?:\/\/([^/?#]*)/i.exec(url)?.[1]?.toLowerCase();
-  if (authority === undefined || ownOrigins.some((origin) => origin.endsWith(`://${authority}`))) return;
-  const detail = `${authority} is not this store; give an address of ${ownOrigins[0] ?? "it"}, or a path.`;
-  throw refusal("payload-invalid", 400, detail);
 }
 
 interface Said {
@@ -297,13 +212,4 @@ function modeView({ mode, versions }: Published, control: Control, now: number):
 
 function answer(c: Call, value: unknown): Response {
   return c.json(value, 200, { "cache-control": "no-store" });
-}
-
-function refusal(
-  code: EdgeError["code"],
-  status: number,
-  detail: string,
-  extensions: Readonly<Record<string, unknown>> = {},
-): EdgeError {
-  return new EdgeError({ code, source: "client", status, detail, extensions });
 }
