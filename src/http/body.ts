@@ -31,7 +31,8 @@ export async function peekBody(
   const late = deadline(deadlineMs);
   try {
     // Only the end of the stream, or its declared length, tells that a body of just so many bytes is whole.
-    while (size < limit || (size === limit && contentLength === null)) {
+    const enough = contentLength === null ? limit + 1 : limit;
+    while (size < enough) {
       const { done, value } = await Promise.race([reader.read(), late.expired]);
       if (done) {
         const prefix = concat(chunks, size);
