@@ -26,7 +26,8 @@ export function judgeCompute(
   if (status < 200 || status > 299 || status === 204) return PASS;
   const type = mediaType(headers);
   const refusedType = policy.refusedTypes.some((pattern) => matchesType(pattern, type));
-  const large = (contentLength(headers) ?? 0) > policy.largeBytes;
+  // A part of a large file is as far from home as the whole, however small.
+  const large = Math.max(contentLength(headers) ?? 0, completeLength(headers)) > policy.largeBytes;
   if (!refusedType && !large) return PASS;
   if (policy.except.some((pattern) => matchesPath(pattern, path))) return PASS;
   const reason = refusedType ? "media-type" : "large-body";
@@ -34,6 +35,12 @@ export function judgeCompute(
   if (entry === undefined) return { kind: "refuse", reason };
   const rest = path.slice(entry.from.length - 2);
   return { kind: "moved", location: entry.to.slice(0, -2) + rest, reason };
+}
+
+/** Bytes of the file that a part is of (Content-Range, RFC 9110 section 14.4); 0 where nothing is said. */
+function completeLength(headers: Headers): number {
+  const [, length] = /^bytes .*\/(\d{1,15})$/i.exec(headers.get("content-range") ?? "") ?? [];
+  return Number(length ?? 0);
 }
 
 /** Bytes after which a body without a declared length is cut; undefined where none is. */

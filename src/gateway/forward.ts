@@ -60,7 +60,7 @@ export async function forward(
   const target = targetOf(request.url);
   const path = target.split("?", 1)[0] ?? target;
   const isMedia = route.kind === "media";
-  if (isMedia) refuseMediaRequest(request.method, path, request.headers);
+  if (isMedia) refuseMediaRequest(request.method, path, request.headers, forwarder.policy.media.paths);
   const pool = isMedia ? forwarder.archive : forwarder.storefront;
   const headers = headersFor(isMedia, request.headers, ctx);
   const body = bodyOf(request, ctx, forwarder.policy.origin.stallMs);
@@ -107,14 +107,18 @@ function targetOf(url: string): string {
 function headersFor(isMedia: boolean, client: Headers, ctx: ForwardContext): Headers {
   const headers = originHeaders(client, ctx);
   if (isMedia) stripCredentials(headers);
-  else headers.set("accept-encoding", wantsPlain(client) ? "identity" : "gzip");
+  else {
+    // Several parts in one answer hide what they are parts of; a server may send the whole instead (RFC 9110 section 14.2).
+    if (headers.get("range")?.includes(",") === true) headers.delete("range");
+    headers.set("accept-encoding", wantsPlain(headers) ? "identity" : "gzip");
+  }
   if (client.get("upgrade")?.toLowerCase() === "websocket") headers.set("upgrade", "websocket");
   return headers;
 }
 
 /** A compressed event stream arrives late, a range of compressed bytes cannot be read. */
-function wantsPlain(client: Headers): boolean {
-  return client.has("range") || (client.get("accept") ?? "").includes("text/event-stream");
+function wantsPlain(asked: Headers): boolean {
+  return asked.has("range") || (asked.get("accept") ?? "").includes("text/event-stream");
 }
 
 interface OutgoingBody {

@@ -4,6 +4,7 @@
  * closed. Pure.
  */
 import { EdgeError } from "../http/errors.ts";
+import type { PathPattern } from "./compiled.ts";
 import { mediaType } from "./origin-response.ts";
 
 /** Escapes that an archive might decode once more, or that end a name: "%", "\", control bytes; and hidden names. */
@@ -11,9 +12,15 @@ const SUSPECT_NAME = /%(?:25|5C|7F|[01][0-9A-F])|\/\./;
 
 /**
  * @param path canonical
+ * @param patterns what is media: their folders themselves are no files (an object store lists one at `/media?list-type=2`)
  * @throws EdgeError 405 for another method than GET or HEAD, 404 for a listing or a suspect name
  */
-export function refuseMediaRequest(method: string, path: string, headers: Headers): void {
+export function refuseMediaRequest(
+  method: string,
+  path: string,
+  headers: Headers,
+  patterns: readonly PathPattern[],
+): void {
   if (method !== "GET" && method !== "HEAD") {
     throw new EdgeError({
       code: "forbidden-method",
@@ -22,7 +29,8 @@ export function refuseMediaRequest(method: string, path: string, headers: Header
       detail: "Media can only be read.",
     });
   }
-  if (path.endsWith("/") || SUSPECT_NAME.test(path) || headers.has("upgrade")) {
+  const isFolder = path.endsWith("/") || patterns.includes(`${path}/*`);
+  if (isFolder || SUSPECT_NAME.test(path) || headers.has("upgrade")) {
     throw new EdgeError({
       code: "not-found",
       source: "client",

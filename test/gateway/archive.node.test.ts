@@ -85,6 +85,8 @@ describe("Archive", () => {
     const compute = await startHttpOrigin((_request, response) => response.writeHead(404).end());
     const gateway = await startGateway({ storefront: [compute], archive: [port] });
     const paths = [
+      "/media",
+      "/media?list-type=2",
       "/media/",
       "/media/products/",
       "/media/../etc/passwd",
@@ -182,6 +184,22 @@ describe("never stream large files from Compute", () => {
       { kind: "large-from-compute", reason: "media-type", answer: "moved" },
     ]);
     expect(sent).toBeLessThan(20 * MB);
+  });
+
+  test("nor in small parts", async () => {
+    const asked: (string | undefined)[] = [];
+    const port = await startHttpOrigin((request, response) => {
+      asked.push(request.headers.range);
+      if (request.headers.range === undefined) response.writeHead(200, { "content-type": "image/png" });
+      else response.writeHead(206, { "content-range": `bytes 0-1/${1024 * MB}`, "content-length": 2 });
+      response.end("ab");
+    });
+    const gateway = await startGateway({ storefront: [port] });
+    const statusOf = async (range: string): Promise<number> =>
+      (await ask(gateway.port, "/film", { headers: { range } })).status;
+    // Parts of several ranges have types of their own, inside the body: such a request is one for the whole.
+    expect([await statusOf("bytes=0-1"), await statusOf("bytes=0-1,4-5")]).toEqual([502, 502]);
+    expect(asked).toEqual(["bytes=0-1", undefined]);
   });
 
   test("a large page without a length is cut, and counted", async () => {

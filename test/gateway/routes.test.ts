@@ -116,6 +116,14 @@ describe("never stream large files from Compute", () => {
     ["a byte over", "/x", { "content-length": "1001" }, 200, { kind: "refuse", reason: "large-body" }],
     ["an image", "/x", { "content-type": "IMAGE/png" }, 200, { kind: "refuse", reason: "media-type" }],
     ["a range of one", "/x", { "content-type": "image/png" }, 206, { kind: "refuse", reason: "media-type" }],
+    [
+      "a small part of a large file",
+      "/x",
+      { "content-length": "2", "content-range": "bytes 0-1/1001" },
+      206,
+      { kind: "refuse", reason: "large-body" },
+    ],
+    ["a part of a page", "/x", { "content-range": "bytes 0-1/*" }, 206, { kind: "pass" }],
     ["an exception", "/favicon.ico", { "content-type": "image/x-icon" }, 200, { kind: "pass" }],
     ["an error's image", "/x", { "content-type": "image/png" }, 404, { kind: "pass" }],
     ["not modified", "/x", { "content-type": "image/png" }, 304, { kind: "pass" }],
@@ -147,7 +155,7 @@ describe("media", () => {
     headers: Record<string, string> = {},
   ): number | undefined => {
     try {
-      refuseMediaRequest(method, path, new Headers(headers));
+      refuseMediaRequest(method, path, new Headers(headers), POLICY.media.paths);
       return undefined;
     } catch (error) {
       return error instanceof EdgeError ? error.status : -1;
@@ -160,6 +168,7 @@ describe("media", () => {
     ["GET", "/media/caf%C3%A9.webp", undefined],
     ["POST", "/media/a.webp", 405],
     ["DELETE", "/media/a.webp", 405],
+    ["GET", "/media", 404],
     ["GET", "/media/", 404],
     ["GET", "/media/products/", 404],
     ["GET", "/media/%252e%252e/secret", 404],
