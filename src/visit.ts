@@ -1,6 +1,6 @@
 /** A request as cache and origin get to know it: under its canonical URL, without what only the edge may say or hear. */
 import type { CacheInput, PurgeView } from "./cache/index.ts";
-import { isEdgeHeader } from "./gateway/index.ts";
+import { endsAtEntrance } from "./gateway/index.ts";
 import type { Fields } from "./http/fields.ts";
 import type { Body } from "./inspection.ts";
 import type { Life } from "./life.ts";
@@ -39,9 +39,9 @@ export class Visit implements CacheInput {
   }
 }
 
-/** The client's fields without what only the edge may say or hear. */
+/** The client's fields without what only the edge may say or hear, and what is of the client's hop. */
 export function originFields(life: Life, parts: EdgeParts): Fields {
-  return parts.fabric.withhold(life.headers.without(isEdgeHeader), life.access);
+  return parts.fabric.withhold(life.headers.without(endsAtEntrance(life.headers)), life.access);
 }
 
 /** The request under its canonical URL. Its body travels beside it. */

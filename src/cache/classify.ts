@@ -14,9 +14,16 @@ export interface Classified {
   readonly pattern: string | undefined;
 }
 
+/** Whether an origin may read a canonical path as another one: such a path has no class. */
+export function isAmbiguous(path: string): boolean {
+  return AMBIGUOUS.test(path);
+}
+
 interface HydratedClass {
   readonly rules: CacheClass;
   readonly patterns: readonly RegExp[];
+  /** The same in any letter case. */
+  readonly caseless: readonly RegExp[];
 }
 
 const REMEMBERED = 4096;
@@ -34,6 +41,7 @@ export class Classifier {
     this.#classes = policy.classes.map((rules) => ({
       rules,
       patterns: rules.patterns.map((source) => new RegExp(source)),
+      caseless: rules.patterns.map((source) => new RegExp(source, "i")),
     }));
     this.dimensions = new Map(policy.dimensions.map((dimension) => [dimension.name, dimension]));
   }
@@ -49,20 +57,19 @@ export class Classifier {
   }
 
   #find(path: string): Classified {
-    if (AMBIGUOUS.test(path)) return unclassified("ambiguous-path");
-    const match = this.#match(path) ?? unclassified("unmatched");
-    const folded = decoded(path).toLowerCase();
-    if (match.rules === undefined || folded === path) return match;
-    // An origin may read a path without letter case or with its octets decoded:
+    if (isAmbiguous(path)) return unclassified("ambiguous-path");
+    const match = this.#match(path, "patterns") ?? unclassified("unmatched");
+    if (match.rules === undefined) return match;
+    // An origin may read a path, and a rule its author's own, without letter case:
     // what some origin could take for a private page is not cached either.
-    const shadow = this.#match(folded);
+    const shadow = this.#match(encodeURI(decoded(path).toLowerCase()), "caseless");
     return shadow !== undefined && shadow.rules === undefined
       ? { ...shadow, reason: "shadow-of-never" }
       : match;
   }
 
-  #match(path: string): Classified | undefined {
-    for (const { rules, patterns } of this.#classes) {
+  #match(path: string, reading: "patterns" | "caseless"): Classified | undefined {
+    for (const { rules, [reading]: patterns } of this.#classes) {
       const index = patterns.findIndex((pattern) => pattern.test(path));
       if (index < 0) continue;
       const { name, fragments, mode, match } = rules;

@@ -19,7 +19,7 @@ export { OriginError } from "./origin.ts";
 export type { CompiledRoutes } from "./compiled.ts";
 export type { GatewayDeps, Zone } from "./pool.ts";
 export type { RelayEnd } from "./relay.ts";
-export { isEdgeHeader } from "./request-headers.ts";
+export { endsAtEntrance } from "./request-headers.ts";
 export { type Route, type RouteKind, matchesPath } from "./routes.ts";
 export { type Trace, traceOf, traceparent } from "./trace.ts";
 

@@ -5,6 +5,7 @@
  * section 7.6.1). Names are compared with `_` read as `-`: CGI-like servers fold
  * both into one variable. Pure.
  */
+import type { FieldReader } from "../http/fields.ts";
 import { OVERRIDES, isHopByHop } from "../http/headers.ts";
 import { type Trace, traceparent } from "./trace.ts";
 
@@ -45,6 +46,7 @@ const NOT_NOMINABLE: ReadonlySet<string> = new Set([
   "host",
   "if-match",
   "range",
+  "upgrade",
 ]);
 
 /** What the edge says about a request in the client's place. */
@@ -58,9 +60,9 @@ export interface Claims {
 }
 
 /** Lower-case names that a Connection field nominates. */
-export function nominated(headers: Headers): ReadonlySet<string> {
+export function nominated(headers: FieldReader): ReadonlySet<string> {
   const connection = headers.get("connection");
-  if (connection === null) return NONE;
+  if (connection === null || connection === "keep-alive") return NONE;
   const names = connection.split(",").map((name) => name.trim().toLowerCase());
   return new Set(names.filter((name) => name !== "" && !NOT_NOMINABLE.has(name)));
 }
@@ -75,9 +77,20 @@ const X = 0x78;
  * dimensions; Surrogate-Capability) or hears it from an operator (X-Edge-Debug).
  * The line drops such a field of a client at the entrance; `name` is lower-case.
  */
-export function isEdgeHeader(name: string): boolean {
+function isEdgeHeader(name: string): boolean {
   // Every field of every request comes by here; hardly one begins like these.
   return (name.charCodeAt(0) === X || name.startsWith("su")) && EDGE_HEADER.test(name);
+}
+
+/**
+ * Which of a client's fields (lower-case names) end at the entrance of the line:
+ * what only the edge may say, and what Connection nominates. Before the cache, and
+ * Connection with them: it could take what the cache keys by from the origin alone.
+ */
+export function endsAtEntrance(client: FieldReader): (name: string) => boolean {
+  const names = nominated(client);
+  if (names.size === 0) return isEdgeHeader;
+  return (name) => name === "connection" || names.has(name) || isEdgeHeader(name);
 }
 
 /** Whether a field never reaches an origin as it came; `name` is lower-case. */
@@ -91,11 +104,8 @@ export function isUntrusted(name: string): boolean {
 
 /** The request headers for the origin: the client's without what it may not say, and the edge's claims. */
 export function originHeaders(client: Headers, claims: Claims): Headers {
-  const dropped = nominated(client);
   const headers = new Headers(client);
-  for (const name of client.keys()) {
-    if (dropped.has(name) || isUntrusted(name)) headers.delete(name);
-  }
+  for (const name of client.keys()) if (isUntrusted(name)) headers.delete(name);
   headers.set("x-forwarded-for", claims.clientIp);
   headers.set("x-forwarded-proto", claims.scheme);
   headers.set("x-forwarded-host", claims.host);

@@ -24,6 +24,15 @@ const DIMENSIONS = `dimensions:
   group: { cookie: group, values: [retail, business], default: retail }
 `;
 
+const CLASSES = `
+  help-account: { match: [/help/minhaConta/**], cache: never }
+  help:
+    match: [/help/**]
+    headers: all
+    dimensions: [currency]
+    lifetime: { default: 10m }
+`;
+
 let rules: string;
 let origin: TestOrigin;
 let edge: RunningEdge;
@@ -37,6 +46,7 @@ beforeAll(async () => {
   const edited = shipped
     .replace("dimensions: {}\n", DIMENSIONS)
     .replace("  catalog:\n", "  catalog:\n    dimensions: [device, country, currency, group]\n")
+    .replace("classes:\n", `classes:\n${CLASSES}`)
     .replace("deadline: 2s", "deadline: 1s");
   writeFileSync(file, edited);
   origin = await startOrigin(() => undefined);
@@ -91,6 +101,34 @@ describe("dimensions", () => {
       }
     }
     expect(origin.requests).toHaveLength(visitors.length);
+  });
+
+  it("and what the class varies by cannot be kept from the origin by Connection", async () => {
+    origin.answer = ({ headers }, response) => {
+      html(response, { vary: "accept-language" }).end(
+        `${headers["accept-language"] ?? "no language"} ${String(headers["x-edge-currency"])}`,
+      );
+    };
+    const path = `/help/${page}`;
+    const wanted = "Accept-Language: pt\r\nCookie: currency=usd\r\n";
+    await sendRaw(
+      edge.url,
+      `GET ${path} HTTP/1.1\r\nHost: ${new URL(edge.url).host}\r\n${wanted}` +
+        "Connection: close, accept-language, x-edge-currency\r\n\r\n",
+    );
+    expect(await get(path, { "accept-language": "pt", cookie: "currency=usd" })).toBe("pt usd");
+  });
+
+  it("do not make a page that is never kept another by its letter case, whatever case the rules have", async () => {
+    origin.answer = ({ url }, response) => html(response).end(url);
+    for (const path of ["/help/minhaconta/x", "/help/MINHACONTA", "/help/minhaConta/x"]) {
+      const response = await fetch(edge.url + path);
+      await response.arrayBuffer();
+      expect([path, response.headers.get("cache-status")]).toEqual([
+        path,
+        expect.stringMatching("fwd=bypass"),
+      ]);
+    }
   });
 
   it("are not the client's to name, nor to multiply", async () => {

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { finisher } from "../../src/gateway/finish.ts";
 import type { Answer } from "../../src/http/answer.ts";
 import { publicLocation, responseHeaders } from "../../src/gateway/origin-response.ts";
-import { isUntrusted, originHeaders } from "../../src/gateway/request-headers.ts";
+import { endsAtEntrance, isUntrusted, originHeaders } from "../../src/gateway/request-headers.ts";
+import { Fields } from "../../src/http/fields.ts";
 import { type Trace, traceOf, traceparent } from "../../src/gateway/trace.ts";
 
 const TRACE: Trace = {
@@ -91,18 +92,25 @@ describe("request headers", () => {
     expect(headers.get("forwarded")).toBe('for="[2001:db8::1]";host=store.acme.com;proto=https');
   });
 
-  test("fields that Connection names end here; those that secure the request do not", () => {
-    const client = new Headers({
-      connection: "close, X-Hop , Authorization,cookie",
-      "x-hop": "1",
-      "x-end": "1",
-      authorization: "Bearer t",
-      cookie: "s=1",
-    });
-    const headers = originHeaders(client, CLAIMS);
-    expect(
-      ["x-hop", "connection", "x-end", "authorization", "cookie"].map((name) => headers.has(name)),
-    ).toEqual([false, false, true, true, true]);
+  test("fields that Connection names end at the entrance; those that secure or route the request do not", () => {
+    const client = Fields.of(
+      new Headers({
+        connection: "close, X-Hop , Authorization,cookie, upgrade",
+        "x-hop": "1",
+        "x-end": "1",
+        "x-edge-country": "br",
+        authorization: "Bearer t",
+        cookie: "s=1",
+        upgrade: "websocket",
+      }),
+    );
+    const left = client.without(endsAtEntrance(client)).list.map(([name]) => name);
+    expect(left.toSorted()).toEqual(["authorization", "cookie", "upgrade", "x-end"]);
+  });
+
+  test("what Connection names is not taken from what the edge says to an origin", () => {
+    const sent = new Headers({ connection: "x-edge-country", "x-edge-country": "br" });
+    expect(originHeaders(sent, CLAIMS).get("x-edge-country")).toBe("br");
   });
 
   test("no client header, however named, changes a claim", () => {
