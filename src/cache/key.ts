@@ -1,4 +1,5 @@
 import type { FieldReader } from "../http/fields.ts";
+import { cookieValue } from "../http/headers.ts";
 import type { CacheClass, Dimension } from "./compiled.ts";
 import { lengthPrefixed } from "./vary.ts";
 
@@ -74,21 +75,10 @@ function component(text: string): string | undefined {
 export function dimensionValue(dimension: Dimension | undefined, headers: FieldReader): string {
   if (dimension === undefined) return "";
   const raw =
-    dimension.source === "header"
-      ? headers.get(dimension.field)
-      : cookieValue(headers.get("cookie"), dimension.field);
+    dimension.source === "header" ? headers.get(dimension.field) : cookieValue(headers, dimension.field);
   const value = (raw ?? "").trim().toLowerCase();
   if (dimension.values.includes(value)) return value;
   for (const [name, fragments] of Object.entries(dimension.contains))
     if (fragments.some((part) => value.includes(part))) return name;
   return dimension.fallback;
-}
-
-/** A cookie's value by name (RFC 6265 section 4.2); several Cookie headers arrive joined by commas. */
-export function cookieValue(field: string | null, name: string): string | null {
-  for (const pair of (field ?? "").split(/[;,]\s*/)) {
-    const cut = pair.indexOf("=");
-    if (cut > 0 && pair.slice(0, cut).trim() === name) return pair.slice(cut + 1).trim();
-  }
-  return null;
 }

@@ -1,3 +1,4 @@
+import { PER_REQUEST } from "../http/headers.ts";
 import { type Directives, asksForComposition, deltaSeconds, responseDirectives } from "./directives.ts";
 import { HEURISTIC_STATUSES, type Lifetime, freshnessLifetime, initialAge } from "./freshness.ts";
 import { storedFields } from "./fields.ts";
@@ -57,7 +58,7 @@ export function headToStore(
   const vary = varyNames(response.headers.get("vary"));
   const refusal = refusalOf(response, said.directives, exchange, rules);
   if (refusal !== undefined) return refusal;
-  if (vary === undefined) return "vary";
+  if (vary === undefined || vary.some((name) => PER_REQUEST.has(name))) return "vary";
   const lifetime = freshnessLifetime(response.status, response.headers, said, rules, exchange.responseTime);
   const head = headOf(response, exchange, rules, said.directives, lifetime, vary);
   return isOfUse(head, lifetime) ? head : "no-freshness";

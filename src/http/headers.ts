@@ -38,6 +38,15 @@ export const OVERRIDES: readonly string[] = [
   "x-rewrite-url",
 ];
 
+/** Lower-case names by which the edge tells an origin of one request or visitor: what varies by them fits no other. */
+export const PER_REQUEST: ReadonlySet<string> = new Set([
+  "forwarded",
+  "traceparent",
+  "tracestate",
+  "x-forwarded-for",
+  "x-request-id",
+]);
+
 /** Value of the first cookie of that name (RFC 6265 section 4.2.1); null where there is none. */
 export function cookieValue(headers: FieldReader, name: string): string | null {
   const header = headers.get("cookie");

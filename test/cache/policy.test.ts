@@ -143,6 +143,11 @@ describe("what is stored, and for how long (RFC 9111 section 3 and 4.2)", () => 
     ["private with a field list", stored({ "cache-control": 'private="x-a", max-age=60' }), "private"],
     ["Set-Cookie", stored({ "cache-control": "public, max-age=60", "set-cookie": "a=b" }), "set-cookie"],
     ["Vary: *", stored({ "cache-control": "max-age=60", vary: "accept, *" }), "vary"],
+    [
+      "Vary by what the edge says of each visitor",
+      stored({ "cache-control": "max-age=60", vary: "Accept, X-Forwarded-For" }),
+      "vary",
+    ],
     ["a Vary that is no field name", stored({ "cache-control": "max-age=60", vary: "a b" }), "vary"],
     [
       "206 without a range asked for",
@@ -182,7 +187,7 @@ describe("what is stored, and for how long (RFC 9111 section 3 and 4.2)", () => 
     expect(typeof result === "string" ? result : result.lifetime).toBe(expected);
   });
 
-  it("runs every case", () => expect(cases).toHaveLength(28));
+  it("runs every case", () => expect(cases).toHaveLength(29));
 });
 
 describe("jitter", () => {

@@ -109,7 +109,7 @@ function classFaults(
 ): void {
   const at = (...path: readonly PropertyKey[]): PropertyKey[] => ["classes", name, ...path];
   for (const [index, wanted] of given.dimensions.entries()) {
-    if (!(wanted in file.dimensions))
+    if (!Object.hasOwn(file.dimensions, wanted))
       report(at("dimensions", index), `there is no dimension ${wanted}`, "declare it under dimensions");
   }
   const { default: fallback, max, negative } = given.lifetime;

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { canonicalize } from "../../http/canonical.ts";
+import { isAmbiguous } from "../classify.ts";
 
 const DAY = 86_400;
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: DAY };
@@ -27,9 +29,18 @@ const name = z
   .regex(/^[a-z][a-z0-9-]{0,39}$/, "not a name; use lower-case letters, digits and hyphens");
 const value = z.string().min(1).max(64).toLowerCase();
 
+/** Whether a request can have this path as the cache sees it: any other would never match. */
+function canMatch(path: string): boolean {
+  return canonicalize(`https://-${path}`).path === path && !isAmbiguous(path);
+}
+
+const NO_MATCH =
+  "no request has such a path; write it as edge cache explain shows it (/caf%C3%A9, no // or ..)";
+
 const path = z
   .string()
   .regex(/^\/[^\s?#\\;]*$/, "not a path pattern; begin with / and leave query and spaces out")
+  .refine(canMatch, NO_MATCH)
   .refine(
     (pattern) => !/\*[^/*]/.test(pattern) && !/\*\*\/./.test(pattern) && !/\*{3}/.test(pattern),
     "a pattern by suffix lets /account/x.css be cached (web cache deception); name the folder, as in /static/**",
@@ -132,7 +143,14 @@ export const cacheFile = z.strictObject({
   limits: z.strictObject({ memory: size.default(33_554_432), object: size.default(2_097_152) }).prefault({}),
   fragments: z
     .strictObject({
-      paths: z.array(z.string().regex(/^\/[^\s?#*]*\/$/, "not a folder; begin and end with /")).default([]),
+      paths: z
+        .array(
+          z
+            .string()
+            .regex(/^\/[^\s?#*]*\/$/, "not a folder; begin and end with /")
+            .refine(canMatch, NO_MATCH),
+        )
+        .default([]),
       depth: z.int().min(1).max(5).default(3),
       count: z.int().min(1).max(256).default(64),
       deadline: duration
