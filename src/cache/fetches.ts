@@ -4,10 +4,10 @@ import { EdgeError } from "../http/errors.ts";
 import { confirms } from "./conditions.ts";
 import { freshened, unstoredFields } from "./fields.ts";
 import { Flight, type FlightState, type Shared } from "./flight.ts";
-import { timeToLive } from "./freshness.ts";
 import { addConditions } from "./origin-request.ts";
 import { malformedFields } from "./malformed.ts";
 import { type CacheDependencies, type Passage, isOwn, originUrl } from "./passage.ts";
+import { isForWaiting } from "./reuse.ts";
 import type { Shelf } from "./shelf.ts";
 import { type Exchange, type NotStoredReason, headToStore } from "./store-head.ts";
 import type { HeaderList, StoredHead, StoredResponse } from "./stored.ts";
@@ -125,7 +125,7 @@ export class Fetches {
   #remember(key: string, landing: Landing): void {
     const now = this.#dependencies.now();
     const head = landing.phase === "alone" ? undefined : headOf(landing);
-    if (head !== undefined && !head.noCache && timeToLive(head, now) > 0) this.#unshared.delete(key);
+    if (head !== undefined && isForWaiting(head, now)) this.#unshared.delete(key);
     else if (landing.phase !== "alone" || !isFailure(landing.response))
       this.#unshared.set(key, now + UNSHARED_MS);
   }

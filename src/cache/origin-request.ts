@@ -83,6 +83,8 @@ export function passingRequest(request: Request, composes: boolean): Request {
   if (!composes && own.length === 0) return request;
   const headers = new Headers(request.headers);
   for (const name of own) headers.delete(name);
+  // A part of a template is no part of the page.
+  if (composes) for (const name of ["range", "if-range"]) headers.delete(name);
   if (composes) headers.set("surrogate-capability", CAPABILITY);
   return new Request(request, { headers });
 }

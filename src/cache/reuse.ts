@@ -39,6 +39,19 @@ export function secondsLeft(head: StoredHead, purged: PurgeState, now: number): 
   return purged === "soft" ? Math.min(0, left) : left;
 }
 
+/**
+ * Whether a response that has just come is for all who waited for it, too: fresh
+ * but for the time that the origin took, which counts to its age (RFC 9111 section
+ * 4.2.3), or in its while-revalidate window, as fetching it was that. Were each of
+ * them to ask anew, an origin that slows down would be asked by all at once.
+ */
+export function isForWaiting(head: StoredHead, now: number): boolean {
+  if (head.noCache) return false;
+  const left = timeToLive(head, now);
+  const took = (head.responseTime - head.requestTime) / 1000;
+  return left + took > 0 || (!head.mustRevalidate && -left < head.staleWhileRevalidate);
+}
+
 /** RFC 5861 section 4: whether the stored response may stand in for an origin that fails. */
 export function standsInForError(head: StoredHead, purged: PurgeState, now: number): boolean {
   if (purged === "hard" || head.noCache || head.mustRevalidate || head.status >= 500) return false;

@@ -4,6 +4,7 @@ import { isByteRange } from "./conditions.ts";
 import { type Fetches, headOf } from "./fetches.ts";
 import type { Shared } from "./flight.ts";
 import { type Passage, type Served, isOwn } from "./passage.ts";
+import { isForWaiting } from "./reuse.ts";
 import type { Shelf } from "./shelf.ts";
 import type { StoredHead, StoredResponse } from "./stored.ts";
 import { lengthPrefixed, variantOf } from "./vary.ts";
@@ -58,7 +59,7 @@ export class Together {
       attempts--;
       if (state.phase === "failed") throw state.error;
       if (state.phase !== "stored" && state.phase !== "streaming") return undefined;
-      if (isFor(passage, state)) return fromFlight(passage, state, why, this.#now());
+      if (isFor(passage, state, this.#now())) return fromFlight(passage, state, why, this.#now());
       const next = nextFlight(passage, state);
       if (next === undefined) return undefined;
       flightKey = next;
@@ -92,16 +93,20 @@ export class Together {
 }
 
 /** What is asked for as it is where the whole is not for the cache: a range may be the end of a huge file. One that cannot be read is none. */
-function partOf({ input }: Passage, entry: StoredResponse | undefined): "head" | "range" | undefined {
+function partOf({ input, rules }: Passage, entry: StoredResponse | undefined): "head" | "range" | undefined {
   if (input.method === "HEAD") return "head";
-  return entry === undefined && isByteRange(input.headers.get("range") ?? "") ? "range" : undefined;
+  // A part of a template is no part of the page.
+  if (entry !== undefined || rules.fragments) return undefined;
+  return isByteRange(input.headers.get("range") ?? "") ? "range" : undefined;
 }
 
-/** Whether another request's answer fits this one: fresh, of its variant, not purged meanwhile, and there from its first byte. */
-function isFor(passage: Passage, state: Shared): boolean {
+/** Whether another request's answer fits this one: as fresh as the client wants it, of its variant, not purged meanwhile, and there from its first byte. */
+function isFor(passage: Passage, state: Shared, now: number): boolean {
   if (state.phase === "streaming" && !state.body.whole) return false;
   const head = headOf(state);
-  return passage.isFresh(head) && isVariantFor(passage, head);
+  if (!isVariantFor(passage, head)) return false;
+  const arrived = passage.asked.size === 0 && isForWaiting(head, now) && passage.purgeState(head) === "none";
+  return arrived || passage.isFresh(head);
 }
 
 /** Where those gather whom another request's answer does not fit; undefined where each asks for himself. */

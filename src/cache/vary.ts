@@ -29,7 +29,8 @@ export function lengthPrefixed(value: string | null): string {
 const PREFERENCES = new Set(["accept", "accept-language", "accept-encoding", "accept-charset"]);
 
 function normalised(name: string, value: string | null): string | null {
-  if (value === null) return null;
+  // What is quoted means what it says, to the letter.
+  if (value === null || value.includes('"')) return value;
   const members = value.split(",").map((member) =>
     member
       .split(";")

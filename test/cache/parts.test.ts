@@ -123,6 +123,25 @@ describe("what is not for sharing", () => {
   });
 });
 
+describe("a page with fragments", () => {
+  const template = { "surrogate-control": 'content="ESI/1.0"', "content-type": "text/html" };
+  it.each(["cache", "never"] as const)("(%s) is whole, whatever range is asked for", async (mode) => {
+    const rig = rigOf(policyOf([classWith({ mode, fragments: true })]));
+    rig.origin = ({ headers }) =>
+      headers.has("range")
+        ? answer("a<esi:com", { ...template, "content-range": "bytes 0-8/99" }, 206)
+        : answer("a<esi:comment/>b", { ...template, "cache-control": "private" });
+    for (let time = 0; time < 2; time++) {
+      const { response } = await rig.page("/a", { range: "bytes=0-8", "if-range": '"1"' });
+      expect([response.status, response.headers.get("content-range"), await response.text()]).toEqual([
+        200,
+        null,
+        "ab",
+      ]);
+    }
+  });
+});
+
 it("a HEAD of what is stale confirms it for everybody", async () => {
   const rig = rigWith(PAGE);
   await (await rig.get("/a")).response.text();

@@ -68,6 +68,37 @@ describe("fifty at once, of an origin that is slow", () => {
   });
 });
 
+describe("an origin that is slower than its answers are fresh", () => {
+  it.each([
+    ["max-age=5", 1],
+    ["s-maxage=5, must-revalidate", 1],
+    ["max-age=0, stale-while-revalidate=30", 1],
+    // Each is to be confirmed by the origin.
+    ["max-age=0", 50],
+    ["no-cache, max-age=5", 50],
+  ])("%s: is asked %i times by fifty who waited for it, and for the next crowd", async (control, times) => {
+    const rig = rigOf(follow());
+    const crowd = async (body: string): Promise<void> => {
+      const waiting = slowOrigin(rig);
+      const all = Array.from({ length: 50 }, async () => (await rig.get("/a")).response.text());
+      await until(() => waiting.length > 0);
+      rig.clock.now += 6 * SECOND;
+      const answered = (): Response =>
+        answer(body, { "cache-control": control, etag: `"${body}"` }, 200, rig.clock.now);
+      rig.origin = answered;
+      for (const each of waiting.splice(0)) each(answered());
+      expect(new Set(await Promise.all(all))).toEqual(new Set([body]));
+      await rig.settle();
+    };
+    await crowd("one");
+    expect(rig.asked).toHaveLength(times);
+    if (times > 1) return;
+    rig.clock.now += 60 * SECOND;
+    await crowd("two");
+    expect(rig.asked).toHaveLength(2);
+  });
+});
+
 describe("a fetch that was cut off with its request", () => {
   it("before its answer came is not waited for for ever", async () => {
     const rig = rigOf(follow());
