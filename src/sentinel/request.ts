@@ -1,6 +1,8 @@
 import { addArgs } from "./bodies/arguments.ts";
 import { formPairs } from "./bodies/urlencoded.ts";
+import type { FieldValues } from "./engine/seen.ts";
 import { byteString, Exceeded, type Transaction } from "./engine/transaction.ts";
+import { Value } from "./engine/view.ts";
 import type { InspectionRequest } from "./verdict.ts";
 
 /** Fills a transaction with phase 1: request line, query, headers and cookies. Throws `Exceeded`. */
@@ -22,12 +24,18 @@ export function collectHead(request: InspectionRequest, tx: Transaction): void {
     addArgs(tx, "args.query", formPairs(query));
   }
   for (const [name, text] of request.headers) {
-    const lower = name.toLowerCase();
-    const value = byteString(text);
-    tx.add(GRAMMATICAL.test(lower) ? "headers" : "headers.free", lower, value);
-    tx.add("headers.names", "", lower);
-    if (lower === "cookie") addCookies(tx, value);
+    const { field } = tx.addField(name, text, (shared) => fieldValues(name, text, shared));
+    if (field.name === "cookie") addCookies(tx, field.text);
   }
+}
+
+function fieldValues(name: string, text: string, shared: boolean): FieldValues {
+  const lower = name.toLowerCase();
+  const collection = GRAMMATICAL.test(lower) ? "headers" : "headers.free";
+  return {
+    field: new Value(collection, lower, byteString(text), true, null, shared),
+    name: new Value("headers.names", "", lower, true, null, shared),
+  };
 }
 
 /** Headers that browsers and proxies write by a grammar of their own; all others carry whatever a client likes. */

@@ -3,7 +3,7 @@ import type { PackageCondition, PackageReference, SentinelPackage } from "../pac
 import { TRANSFORMATIONS } from "../transformations/index.ts";
 import { PlanBuilder } from "./plan-builder.ts";
 import { collectionsOf, type Compiled, type Condition, type Plan, type Rule, selectorOf } from "./plan.ts";
-import type { ChainNode } from "./view.ts";
+import type { ChainNode } from "./chain.ts";
 
 /** Turns a package into what runs. Throws on a package of another version of the engine. */
 export function compilePlan(pkg: SentinelPackage): Compiled {

@@ -1,7 +1,6 @@
 import { label } from "./memory.ts";
-import type { Held, SeenValues } from "./seen.ts";
 import { type Finding, finding, Matching, type Scope } from "./matching.ts";
-import type { CollectionPlan, Compiled, Condition, Group, Plan, Rule, Selector } from "./plan.ts";
+import type { CollectionPlan, Compiled, Condition, Group, Held, Plan, Rule, Selector } from "./plan.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Value, View } from "./view.ts";
 
@@ -24,7 +23,6 @@ class Evaluation {
   private readonly plan: Plan;
   private readonly matching: Matching;
   private readonly findings: Finding[];
-  private readonly seen: SeenValues;
   /** First conditions that held on the value that is looked at. */
   private held: Held[] = [];
   /** Whether one was asked that looks at more than the value. */
@@ -34,7 +32,6 @@ class Evaluation {
     this.plan = plan;
     this.matching = matching;
     this.findings = findings;
-    this.seen = matching.scope.seen(plan);
   }
 
   run(): void {
@@ -48,10 +45,9 @@ class Evaluation {
   }
 
   private inspect(value: Value, part: CollectionPlan): void {
-    const { seen } = this;
-    const remembers = seen.remembers(value);
-    const known = remembers ? seen.heldOn(value) : undefined;
-    if (known !== undefined) {
+    const { rules } = this.matching.scope;
+    const known = value.heldOn(rules);
+    if (known !== null) {
       for (const held of known) if (!this.matched(held.condition.rule)) this.follow(held, value);
       return;
     }
@@ -63,7 +59,7 @@ class Evaluation {
     if (entry !== undefined) this.visit(value, entry);
     for (const { pattern, groups } of part.byPattern) if (pattern.test(value.name)) this.visit(value, groups);
     // Rules that have matched did not look at all of this value.
-    if (remembers && !this.bound && this.findings.length === 0) seen.add(value, this.held);
+    if (value.shared && !this.bound && this.findings.length === 0) value.remember(rules, this.held);
   }
 
   private visit(value: Value, groups: readonly Group[]): void {

@@ -7,6 +7,7 @@ import { Automaton } from "./automaton.ts";
 import type { Memory } from "./memory.ts";
 import { compilePlan } from "./compile-plan.ts";
 import type { Compiled } from "./plan.ts";
+import { SeenValues } from "./seen.ts";
 import { Exceeded, Transaction } from "./transaction.ts";
 
 /** A hydrated package: what runs, and how a request becomes values. */
@@ -28,12 +29,14 @@ export interface Collected {
 export function createEngine(pkg: SentinelPackage): Engine {
   const automaton = new Automaton(pkg.literals);
   const compiled = compilePlan(pkg);
+  const seen = new SeenValues();
   const { limits } = pkg.settings;
   return {
     pkg,
     compiled,
     collect: (request, body, atHead) => {
-      const tx = new Transaction(automaton, limits, compiled.request.wanted, sizeOf(request, body.bytes));
+      const bytes = sizeOf(request, body.bytes);
+      const tx = new Transaction(automaton, limits, compiled.request.wanted, bytes, null, seen);
       const budget = attempt(() => {
         collectHead(request, tx);
         atHead?.(tx);

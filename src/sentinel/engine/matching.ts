@@ -3,8 +3,7 @@ import type { Matcher } from "../operators/matcher.ts";
 import type { PackageTemplate } from "../package.ts";
 import type { Collection } from "../variables.ts";
 import { label } from "./memory.ts";
-import { collectionsOf, type Compiled, type Condition, type Plan, type Rule, type Selector } from "./plan.ts";
-import type { SeenValues } from "./seen.ts";
+import { collectionsOf, type Compiled, type Condition, type Rule, type Selector } from "./plan.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Value, View } from "./view.ts";
 import { windowsOf } from "./windows.ts";
@@ -24,8 +23,8 @@ export interface Scope {
   readonly excluded: (rule: Rule, collection: Collection, name: string) => boolean;
   /** Whether a request on which these were found blocks whatever else there is. */
   readonly blocks: (findings: readonly Finding[]) => boolean;
-  /** What the rules of a plan that run made of values before. */
-  readonly seen: (plan: Plan) => SeenValues;
+  /** The same object for as long as the same rules run: what values remember is bound to it. */
+  readonly rules: object;
 }
 
 const NO_VALUES: readonly Value[] = [];

@@ -7,7 +7,7 @@ import type {
   PackageTarget,
 } from "../package.ts";
 import { type Collection, VARIABLES } from "../variables.ts";
-import type { ChainNode } from "./view.ts";
+import type { ChainNode } from "./chain.ts";
 
 /** Which values a target means. */
 export interface Selector {
@@ -37,6 +37,12 @@ export interface Condition {
   /** The visit at which it was last found, so that two literals of one view run it once, and how often they occur there. */
   visit: number;
   places: number;
+}
+
+/** A rule's first condition that held on a value, and the form of it that it held on. */
+export interface Held {
+  readonly condition: Condition;
+  readonly text: string;
 }
 
 /** A package's effect, its targets resolved. */

@@ -3,7 +3,6 @@ import type { Override, SentinelSettings, Uncounted } from "../verdict.ts";
 import type { Collection } from "../variables.ts";
 import { type Compiled, type Rule, type Selector, selectorOf } from "./plan.ts";
 import { selects, type Scope } from "./matching.ts";
-import { SeenValues } from "./seen.ts";
 import { pathPattern } from "./paths.ts";
 import { tally } from "./tally.ts";
 
@@ -24,7 +23,6 @@ interface Exclusion {
 interface Resolved {
   readonly running: Uint8Array;
   readonly uncountedOf: RequestScope["uncounted"];
-  readonly seen: RequestScope["seen"];
   readonly paths: readonly { readonly pattern: RegExp; readonly mode: Override }[];
 }
 
@@ -61,10 +59,11 @@ export class Scopes {
 
   /** `path` null: the path is written ambiguously, so that nothing bound to a path applies. */
   of(settings: SentinelSettings, path: string | null, now: number): RequestScope {
-    const { running, seen, uncountedOf } = this.resolve(settings);
+    const resolved = this.resolve(settings);
+    const { running, uncountedOf } = resolved;
     return {
       running,
-      seen,
+      rules: resolved,
       uncounted: uncountedOf,
       blocks: (findings) => tally(findings, uncountedOf, this.pkg.settings).blocks,
       excluded: (rule, collection, name) =>
@@ -110,11 +109,9 @@ export class Scopes {
       return source.paranoia > paranoia.block ? "paranoia" : null;
     });
     const paths = settings.paths.map(({ path, mode }) => ({ pattern: pathPattern(path), mode }));
-    const seen = { request: new SeenValues(), answer: new SeenValues() };
     return {
       running,
       uncountedOf: (rule) => uncounted[rule.index] ?? null,
-      seen: (plan) => (plan === this.compiled.request ? seen.request : seen.answer),
       paths,
     };
   }

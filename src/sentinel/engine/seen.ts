@@ -1,12 +1,5 @@
 import type { Collection } from "../variables.ts";
-import type { Condition } from "./plan.ts";
 import type { Value } from "./view.ts";
-
-/** A rule's first condition that held on a value, and the form of it that it held on. */
-export interface Held {
-  readonly condition: Condition;
-  readonly text: string;
-}
 
 const MAX_LENGTH = 256;
 /** Cookies of so few chars are settings that many clients share; longer ones may be one client's own. */
@@ -17,9 +10,6 @@ const LONGEST: ReadonlyMap<Collection, number> = new Map<Collection, number>([
   ["protocol", MAX_LENGTH],
   ["path", MAX_LENGTH],
   ["filename", MAX_LENGTH],
-  ["headers", MAX_LENGTH],
-  ["headers.free", MAX_LENGTH],
-  ["headers.names", MAX_LENGTH],
   ["cookies", MAX_COOKIE],
   ["cookies.names", MAX_LENGTH],
   ["args.query.names", MAX_LENGTH],
@@ -29,39 +19,54 @@ const LONGEST: ReadonlyMap<Collection, number> = new Map<Collection, number>([
 /** Never remembered: what only one client should know. */
 const SECRET: ReadonlySet<string> = new Set(["authorization", "cookie", "proxy-authorization"]);
 const MAX_ENTRIES = 4_096;
-const MAX_HELD = 8;
+
+/** A header field as values: itself, and its name. */
+export interface FieldValues {
+  readonly field: Value;
+  readonly name: Value;
+}
 
 /**
- * Remembers which first conditions held on a value, mostly none, so that the
- * browser's same ten headers are looked at once an isolate and not once a
- * request. Exact text only, bound to one plan and one set of running rules;
- * forgets everything when full, so that what an attacker sends cannot make it grow.
+ * Values of requests that other requests repeat, so that the browser's same ten
+ * headers are read and looked at once an isolate and not once a request. By
+ * exact text; forgets everything when full, so that what an attacker sends
+ * cannot make it grow.
  */
 export class SeenValues {
-  private places = new Map<Collection, Map<string, Map<string, readonly Held[]>>>();
+  private readonly values = new Texts<Value>();
+  private readonly fields = new Texts<FieldValues>();
+
+  /** The value, made where it was not seen before; undefined for one that is not to be remembered. */
+  value(collection: Collection, name: string, text: string, make: () => Value): Value | undefined {
+    if (text.length > (LONGEST.get(collection) ?? -1)) return undefined;
+    return this.values.of(name === "" ? collection : `${collection}:${name}`, text, make);
+  }
+
+  /** A header field as it came; `name` in lower case, as one that is not is another. */
+  field(name: string, text: string, make: (shared: boolean) => FieldValues): FieldValues {
+    const remembers =
+      text.length <= MAX_LENGTH && name.length <= MAX_LENGTH && !SECRET.has(name.toLowerCase());
+    return remembers ? this.fields.of(name, text, () => make(true)) : make(false);
+  }
+}
+
+/** What was made of texts, by the place they stood in; bounded. */
+class Texts<T> {
+  private places = new Map<string, Map<string, T>>();
   private size = 0;
 
-  /** Whether the value is one that may be remembered. */
-  remembers({ collection, name, text }: Value): boolean {
-    return text.length <= (LONGEST.get(collection) ?? -1) && !SECRET.has(name);
-  }
-
-  /** What held on the value; undefined where it was not seen before. */
-  heldOn({ collection, name, text }: Value): readonly Held[] | undefined {
-    return this.places.get(collection)?.get(name)?.get(text);
-  }
-
-  add({ collection, name, text }: Value, held: readonly Held[]): void {
-    if (held.length > MAX_HELD) return;
+  of(place: string, text: string, make: () => T): T {
+    const known = this.places.get(place)?.get(text);
+    if (known !== undefined) return known;
     if (this.size >= MAX_ENTRIES) {
       this.places = new Map();
       this.size = 0;
     }
-    let names = this.places.get(collection);
-    if (names === undefined) this.places.set(collection, (names = new Map()));
-    let texts = names.get(name);
-    if (texts === undefined) names.set(name, (texts = new Map()));
-    texts.set(text, held);
+    let texts = this.places.get(place);
+    if (texts === undefined) this.places.set(place, (texts = new Map()));
+    const made = make();
+    texts.set(text, made);
     this.size++;
+    return made;
   }
 }

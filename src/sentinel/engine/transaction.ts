@@ -3,6 +3,7 @@ import type { Limits } from "../package.ts";
 import { type Collection, isRemembered } from "../variables.ts";
 import type { Automaton } from "./automaton.ts";
 import { Memory } from "./memory.ts";
+import { type FieldValues, SeenValues } from "./seen.ts";
 import { Scanner, Value } from "./view.ts";
 
 /** Thrown inside the engine where a budget is exceeded; becomes the verdict of that name. */
@@ -35,13 +36,16 @@ export class Transaction {
   /** A body that is a value of its own may be a parameter as well. */
   private body: Value | null = null;
   private readonly before: Memory | null;
+  /** Values that requests share. */
+  private readonly seen: SeenValues;
   private made: Memory | null = null;
   private allowance: number;
   private sure = false;
 
   /**
    * `bytes` are those of the whole request or part of an answer: matching may
-   * take so much longer. `memory`: what an earlier part left behind.
+   * take so much longer. `memory`: what an earlier part left behind; `seen`: the
+   * values of requests before this.
    */
   constructor(
     automaton: Automaton,
@@ -49,8 +53,10 @@ export class Transaction {
     wanted: ReadonlySet<Collection>,
     bytes: number,
     memory: Memory | null = null,
+    seen: SeenValues = new SeenValues(),
   ) {
     this.before = memory;
+    this.seen = seen;
     this.scanner = new Scanner(automaton);
     this.limits = limits;
     this.wanted = wanted;
@@ -92,15 +98,31 @@ export class Transaction {
     this.put(collection, name, text, false);
   }
 
+  /** Adds a header field. Throws `Exceeded("values")`. */
+  addField(name: string, text: string, make: (shared: boolean) => FieldValues): FieldValues {
+    const values = this.seen.field(name, text, make);
+    this.push(values.field);
+    this.push(values.name);
+    return values;
+  }
+
   private put(collection: Collection, name: string, text: string, peelable: boolean): void {
     if (!this.wanted.has(collection)) return;
-    if (this.values.length >= this.limits.values) throw new Exceeded("values");
-    const twin = peelable && this.body?.text === text ? this.body : null;
-    const value = new Value(collection, name, text, peelable, twin);
+    const make = (twin: Value | null, shared: boolean): Value =>
+      new Value(collection, name, text, peelable, twin, shared);
+    const known = peelable ? this.seen.value(collection, name, text, () => make(null, true)) : undefined;
+    if (known !== undefined) return this.push(known);
+    const value = make(peelable && this.body?.text === text ? this.body : null, false);
     if (collection === "body" && peelable) this.body = value;
+    this.push(value);
+  }
+
+  private push(value: Value): void {
+    if (!this.wanted.has(value.collection)) return;
+    if (this.values.length >= this.limits.values) throw new Exceeded("values");
     this.values.push(value);
-    const known = this.byCollection.get(collection);
-    if (known === undefined) this.byCollection.set(collection, [value]);
+    const known = this.byCollection.get(value.collection);
+    if (known === undefined) this.byCollection.set(value.collection, [value]);
     else known.push(value);
   }
 

@@ -1,15 +1,9 @@
 import type { Collection } from "../variables.ts";
-import type { Transformation } from "../transformations/index.ts";
 import type { Automaton, Scan } from "./automaton.ts";
 import type { Detect, Spend } from "../detect/index.ts";
 import { peel } from "../peel.ts";
-
-/** A step of a transformation chain; chains share their beginnings, so they form a tree. Node 0 is the value as it is. */
-export interface ChainNode {
-  readonly parent: number;
-  readonly name: string;
-  readonly transformation: Transformation;
-}
+import type { ChainNode } from "./chain.ts";
+import type { Held } from "./plan.ts";
 
 const NO_PLACES: readonly number[] = [];
 
@@ -96,6 +90,8 @@ export class Scanner {
 }
 
 const NO_VIEWS: readonly View[] = [];
+const NOTHING: readonly Held[] = [];
+const MAX_HELD = 8;
 
 /** A value of a request; scanned, and its forms made, once somebody asks. */
 export class Value {
@@ -103,8 +99,12 @@ export class Value {
   readonly name: string;
   readonly text: string;
   private readonly twin: Value | null;
+  /** Whether requests to come may share it. */
+  readonly shared: boolean;
   private view: View | null = null;
   private peeled: readonly View[] | null;
+  private held: readonly Held[] = NOTHING;
+  private heldUnder: object | null = null;
 
   /** `twin`: a value of the same text, with which all views are shared. */
   constructor(
@@ -113,12 +113,28 @@ export class Value {
     text: string,
     peelable: boolean,
     twin: Value | null = null,
+    shared = false,
   ) {
     this.collection = collection;
     this.name = name;
     this.text = text;
     this.twin = twin;
+    this.shared = shared;
     this.peeled = peelable ? null : NO_VIEWS;
+  }
+
+  /** Which first conditions held on it under these rules; null where that is not known. */
+  heldOn(rules: object): readonly Held[] | null {
+    return this.heldUnder === rules ? this.held : null;
+  }
+
+  /** Remembers that, in the place of the forms it was found in. */
+  remember(rules: object, held: readonly Held[]): void {
+    if (held.length > MAX_HELD) return;
+    this.held = held;
+    this.heldUnder = rules;
+    this.view = null;
+    this.peeled = null;
   }
 
   /** The value as it was parsed. */
