@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { relative } from "node:path";
-import { LineCounter, type Document, isMap, isNode, parseDocument } from "yaml";
+import { LineCounter, type Document, isMap, isNode, isScalar, parseDocument, visit } from "yaml";
 import type { z } from "zod";
 import type { Fault, Located } from "./faults.ts";
 
@@ -54,18 +54,43 @@ export function parsePolicy<S extends z.ZodType>(
     return { file, line, column: col };
   };
   const locate = (path: readonly PropertyKey[]): Located => at(offsetOf(document, path));
-  if (document.errors.length > 0) {
-    const faults = document.errors.map((error) => ({
-      ...at(error.pos[0]),
-      message: `not valid YAML: ${error.message}`,
-      remedy: "correct the syntax here",
-    }));
-    return { file, value: undefined, faults, locate };
+  const unreadable: Fault[] = document.errors.map((error) => ({
+    ...at(error.pos[0]),
+    message: `not valid YAML: ${error.message}`,
+    remedy: "correct the syntax here",
+  }));
+  for (const offset of droppedKeys(document))
+    unreadable.push({ ...at(offset), message: "__proto__ cannot be a key", remedy: "give it another name" });
+  if (unreadable.length > 0) return { file, value: undefined, faults: unreadable, locate };
+  const content = contentOf(document);
+  if (content instanceof Error) {
+    const fault = { ...at(0), message: content.message, remedy: "write out what its aliases (*name) repeat" };
+    return { file, value: undefined, faults: [fault], locate };
   }
-  const parsed = schema.safeParse(document.toJS());
+  const parsed = schema.safeParse(content);
   if (parsed.success) return { file, value: parsed.data, faults: [], locate };
   const faults = parsed.error.issues.flatMap((issue) => issueFaults(issue, locate));
   return { file, value: undefined, faults, locate };
+}
+
+/** Where keys stand that no JavaScript object shows: they would be skipped without a word. */
+function droppedKeys(document: Document): number[] {
+  const offsets: number[] = [];
+  visit(document, {
+    Pair: (_index, { key }) => {
+      if (isScalar(key) && key.value === "__proto__") offsets.push(key.range?.[0] ?? 0);
+    },
+  });
+  return offsets;
+}
+
+/** The values of a document without faults; an Error where its aliases grow without bound. */
+function contentOf(document: Document): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 /** Relative to the working folder where the file is in it, so that editors and people find it. */

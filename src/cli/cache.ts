@@ -23,7 +23,8 @@ export async function cacheCommand(args: readonly string[]): Promise<number> {
   const [action, ...rest] = args;
   if (action === "explain") return explainCommand(rest);
   if (action === "compile") {
-    process.stdout.write(`${JSON.stringify(policyOf(undefined), null, 1)}\n`);
+    const { values } = parseArgs({ args: rest, options: { rules: { type: "string" } } });
+    process.stdout.write(`${JSON.stringify(policyOf(values.rules), null, 1)}\n`);
     return 0;
   }
   throw new UsageError(

@@ -213,6 +213,18 @@ classes:
     ]);
   });
 
+  it("of keys that would be skipped, and of aliases that grow without bound", () => {
+    const { faults } = compiled("version: 1\nclasses:\n  __proto__: { match: [/x], cache: never }\n");
+    expect(faults).toMatchObject([{ line: 3, message: "__proto__ cannot be a key" }]);
+    const rows = "abcdefgh".split("").map((name, index, all) => {
+      const inner = index === 0 ? "x" : `*${all[index - 1] ?? ""}`;
+      return `${name}: &${name} [${Array.from({ length: 9 }, () => inner).join()}]`;
+    });
+    expect(compiled(rows.join("\n")).faults).toMatchObject([
+      { line: 1, remedy: expect.stringMatching("aliases") },
+    ]);
+  });
+
   it("of a file that is not there or not YAML", () => {
     expect(compileCache("/nowhere").faults[0]?.message).toMatch(/cannot be read/);
     expect(compiled("version: [").faults[0]?.message).toMatch(/not valid YAML/);
