@@ -2,12 +2,12 @@
  * A ticket is a place in line, a pass a way in. Both are signed cookies: issuing
  * and reading them needs no object, and nothing that fails at the edge loses one.
  */
-import { sign, type TicketKeys, toBase64Url, verify } from "./signing.ts";
+import { sign, type TicketKeys, toHex, verify } from "./signing.ts";
 
 export interface Ticket {
   readonly room: string;
   readonly epoch: string;
-  /** 96 random bits, base64url. */
+  /** 96 random bits, hex. */
   readonly id: string;
   /** ms; the order of the line. */
   readonly issuedAt: number;
@@ -36,7 +36,7 @@ export interface Pass {
 export type TicketFault = "not-ours" | "other-epoch" | "left-too-long" | "spent" | "copied";
 
 export function newTicketId(): string {
-  return toBase64Url(crypto.getRandomValues(new Uint8Array(12)));
+  return toHex(crypto.getRandomValues(new Uint8Array(12)));
 }
 
 export function writeTicket(keys: TicketKeys, ticket: Ticket): Promise<string> {
