@@ -5,7 +5,9 @@
  */
 import { peopleBefore, pollAfterMs, promise, waitMs } from "../../src/queue/estimate.ts";
 import { type Delta, dueUnit, GRACE_MS, newcomerBin } from "../../src/queue/histogram.ts";
+import { hash } from "../../src/queue/gates.ts";
 import { GateKeeper } from "../../src/queue/keeper.ts";
+import { Probes } from "../../src/queue/probes.ts";
 import { Refusals } from "../../src/queue/refusals.ts";
 import { roomConfig, type RoomConfig } from "../../src/queue/room-config.ts";
 import { firstReportMs, Room, type RoomMemory } from "../../src/queue/room.ts";
@@ -39,6 +41,7 @@ interface Isolate {
   readonly site: number;
   readonly skew: number;
   readonly refusals: Refusals;
+  readonly probes: Probes;
   home: number;
   pending: Delta[];
   sentAt: number;
@@ -114,6 +117,7 @@ class Simulation {
       site: index % sites,
       skew: skew(),
       refusals: new Refusals(),
+      probes: new Probes(),
       home: Math.floor(this.#random() * gates),
       pending: [],
       sentAt: -1e9,
@@ -267,17 +271,19 @@ class Simulation {
   }
 
   #mayAsk(isolate: Isolate, place: number, snapshot: RoomSnapshot | null, local: number): boolean {
-    if (isolate.refusals.covers(this.#config, place, local)) return false;
+    if (snapshot === null) return false;
     const { fault } = this.#scenario;
     const ms = this.#now - EPOCH;
-    if (fault?.kind === "watermark-open" && ms >= fault.from && ms < fault.to) return true;
-    return snapshot !== null && place < extrapolated(snapshot.watermark, local);
+    const stuckOpen = fault?.kind === "watermark-open" && ms >= fault.from && ms < fault.to;
+    if (!stuckOpen && place >= extrapolated(snapshot.watermark, local)) return false;
+    if (isolate.refusals.covers(this.#config, place, local)) return false;
+    return isolate.probes.may(this.#config, snapshot, place, this.#random(), local);
   }
 
   #ask(visitor: number, place: number): "admitted" | GateWait | null {
     const { gates } = this.#config;
-    // Ids are random, so numbers do for them; the next gate steps in for one that is down.
-    const own = visitor % gates;
+    // Ids are random, and so are gates: not every gate has as many people called as the next.
+    const own = hash(String(visitor)) % gates;
     const index = this.#gates[own]?.down ? (own + 1 + (visitor % (gates - 1 || 1))) % gates : own;
     const gate = this.#gates[index];
     if (gate === undefined || gate.down || this.#lost()) return null;

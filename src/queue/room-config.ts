@@ -119,8 +119,12 @@ export interface RoomConfig {
   readonly event: RoomEvent | null;
 }
 
-/** More gates would be carried by less, and lose less with each; but a gate's tokens must be frequent, or it cannot keep order. */
-const PER_GATE = 1500;
+/**
+ * More gates would be carried by less, and lose less with each. But tickets fall to
+ * gates by chance: the more gates, the farther they drift apart in the line, which
+ * costs order, and tokens of those that run ahead.
+ */
+const PER_GATE = 4000;
 export const MAX_GATES = 64;
 
 /** Gates for a room of that many admissions a minute. */

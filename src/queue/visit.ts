@@ -13,6 +13,7 @@ import { HOLD_MS, holdsAtGate } from "./keeper.ts";
 import { draw, isDrawn, type Lots, placeOfLot } from "./lottery.ts";
 import { Passes } from "./passes.ts";
 import type { Ports } from "./ports.ts";
+import { Probes } from "./probes.ts";
 import { Refusals } from "./refusals.ts";
 import type { RoomConfig, RoomPolicy } from "./room-config.ts";
 import { firstReportMs } from "./room.ts";
@@ -59,6 +60,7 @@ export class Line {
   readonly #free: FreeEntry;
   readonly #draws = new Map<string, Lots>();
   readonly #refused = new Refusals();
+  readonly #probes = new Probes();
   readonly #newcomers = new Newcomers();
   /** When this isolate issued its latest tickets. */
   readonly #issued: number[] = [];
@@ -151,8 +153,9 @@ export class Line {
     // A room that queues all shows its page first; a program's own request waits for the next one.
     if (phase === "queue-all" && !hasTicket && !holdsAtGate(config)) return false;
     if (place === null || snapshot === null) return false;
+    if (place >= extrapolated(snapshot.watermark, now)) return false;
     if (this.#refused.covers(config, place, now)) return false;
-    return place < extrapolated(snapshot.watermark, now);
+    return this.#probes.may(config, snapshot, place, Math.random(), now);
   }
 
   /** Asks the ticket's gate, and the next in its order where that one does not answer. null: no gate answers. */
