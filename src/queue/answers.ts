@@ -8,10 +8,18 @@ export const WAITING_ROOM = "x-waiting-room";
 /** The waiting page's own polls carry it. */
 export const POLL = "x-waiting-room-poll";
 
-function baseHeaders(cookies: readonly string[], kind: "queued" | "admitted"): Headers {
-  const headers = new Headers({ "cache-control": "no-store", vary: "Cookie", [WAITING_ROOM]: kind });
-  for (const cookie of cookies) headers.append("set-cookie", cookie);
-  return headers;
+/** Fields as one object: each `set` on a platform Headers is a call out of the engine. */
+function answer(
+  kind: "queued" | "admitted",
+  body: string,
+  status: number,
+  fields: Readonly<Record<string, string>>,
+  cookies: readonly string[] = [],
+): Response {
+  const headers = { "cache-control": "no-store", vary: "Cookie", [WAITING_ROOM]: kind, ...fields };
+  const response = new Response(body, { status, headers });
+  for (const cookie of cookies) response.headers.append("set-cookie", cookie);
+  return response;
 }
 
 export function waitingResponse(
@@ -20,40 +28,39 @@ export function waitingResponse(
   told: Told,
   cookies: readonly string[],
 ): Response {
-  const headers = baseHeaders(cookies, "queued");
-  if (told.standing !== null) headers.set("retry-after", String(nextPollSeconds(told.standing, told.now)));
+  const { policy, standing, language, now } = told;
+  const retry: Record<string, string> =
+    standing === null ? {} : { "retry-after": String(nextPollSeconds(standing, now)) };
   if (prefersJson(request.headers.get("accept"))) {
-    headers.set("content-type", "application/json");
-    return new Response(JSON.stringify(waitingJson(told)), {
-      // The page's own poll is no refusal, and browsers log one as an error.
-      status: request.headers.has(POLL) ? 200 : told.policy.statusJson,
-      headers,
-    });
+    // The page's own poll is no refusal, and browsers log one as an error.
+    const status = request.headers.has(POLL) ? 200 : policy.statusJson;
+    const fields = { ...retry, "content-type": "application/json" };
+    return answer("queued", JSON.stringify(waitingJson(told)), status, fields, cookies);
   }
-  headers.set("content-type", "text/html; charset=utf-8");
-  headers.set("content-language", told.language);
-  headers.set("content-security-policy", page.csp);
-  headers.set("x-robots-tag", "noindex");
   // A form that was sent must not look done.
   const read = request.method === "GET" || request.method === "HEAD";
-  return new Response(waitingHtml(page, told), {
-    status: read ? told.policy.statusPage : 503,
-    headers,
-  });
+  const fields = {
+    ...retry,
+    "content-type": "text/html; charset=utf-8",
+    "content-language": language,
+    "content-security-policy": page.csp,
+    "x-robots-tag": "noindex",
+  };
+  return answer("queued", waitingHtml(page, told), read ? policy.statusPage : 503, fields, cookies);
 }
 
 export function admittedResponse(told: Told, cookies: readonly string[]): Response {
-  const headers = baseHeaders(cookies, "admitted");
-  headers.set("content-type", "application/json");
-  return new Response(JSON.stringify(waitingJson(told)), { headers });
+  const fields = { "content-type": "application/json" };
+  return answer("admitted", JSON.stringify(waitingJson(told)), 200, fields, cookies);
 }
 
 export function crowdResponse(retryAfterS: number): Response {
-  const headers = baseHeaders([], "queued");
-  headers.set("retry-after", String(retryAfterS));
-  headers.set("refresh", String(retryAfterS));
-  headers.set("content-type", "text/plain; charset=utf-8");
   const text =
     "Very many people from your network are joining the line. This page tries again in a few seconds; places already held are kept.";
-  return new Response(`${text}\n`, { status: 429, headers });
+  const fields = {
+    "retry-after": String(retryAfterS),
+    refresh: String(retryAfterS),
+    "content-type": "text/plain; charset=utf-8",
+  };
+  return answer("queued", `${text}\n`, 429, fields);
 }

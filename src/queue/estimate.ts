@@ -21,7 +21,7 @@ export function peopleAhead(table: PlaceTable, key: number): number {
 /**
  * People before a place as the room knows them; behind the last it knows, those
  * count too who must have come since.
- * @param issued when the caller itself issued tickets lately
+ * @param issued when the caller itself issued tickets lately, earliest first
  */
 export function peopleBefore(
   line: { readonly table: PlaceTable; readonly at: number; readonly arriving: number },
@@ -31,8 +31,20 @@ export function peopleBefore(
   const [end = 0, known = 0] = line.table.at(-1) ?? [];
   if (place <= end) return peopleAhead(line.table, place);
   const elsewhere = (Math.max(0, place - Math.max(end, line.at)) / 1000) * line.arriving;
-  const here = issued.filter((issuedAt) => issuedAt >= end && issuedAt < place).length;
+  const here = countBefore(issued, place) - countBefore(issued, end);
   return known + Math.max(elsewhere, here);
+}
+
+/** How many of `times`, earliest first, are before `time`. */
+function countBefore(times: readonly number[], time: number): number {
+  let low = 0;
+  let high = times.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((times[middle] ?? Infinity) < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /**
@@ -69,13 +81,13 @@ const MIN_POLL_MS = 3000;
 const MAX_POLL_MS = 22_000;
 
 /**
- * ms until the next poll: a third of the wait, 3 to 22 s, a tenth of jitter; in
- * the last seconds just before the turn, so that a small room's tokens are taken
- * when they come.
+ * ms until the next poll: half of the wait, 3 to 22 s, a tenth of jitter; in the
+ * last seconds just before the turn, so that a small room's tokens are taken when
+ * they come.
  * @param random 0 to 1
  */
 export function pollAfterMs(wait: number, random: number): number {
   if (wait < MIN_POLL_MS + 1000) return Math.min(MIN_POLL_MS, Math.max(1000, wait - 500));
-  const third = Math.min(MAX_POLL_MS, Math.max(MIN_POLL_MS, wait / 3));
-  return Math.round(third * (third > MIN_POLL_MS ? 0.9 + 0.1 * random : 1));
+  const half = Math.min(MAX_POLL_MS, Math.max(MIN_POLL_MS, wait / 2));
+  return Math.round(half * (half > MIN_POLL_MS ? 0.9 + 0.1 * random : 1));
 }

@@ -177,18 +177,9 @@ export class Reporter {
 }
 
 /** @throws Error where the answer takes longer than `ms` */
-export async function withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
-  const timer = new AbortController();
-  const late = scheduler.wait(ms, { signal: timer.signal }).then(
-    () => {
-      throw new Error(`no answer within ${ms} ms`);
-    },
-    // The answer was first: this is never looked at.
-    () => work,
-  );
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    timer.abort();
-  }
+export function withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }

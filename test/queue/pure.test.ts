@@ -195,7 +195,7 @@ describe("estimates", () => {
     expect(promise(100_000, 150_000, 0)).toBe(150_000);
   });
 
-  it("lead to polls of 3 to 22 s, a third of the wait, just before a near turn", () => {
+  it("lead to polls of 3 to 22 s, half of the wait, just before a near turn", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 10_000_000 }),
@@ -207,7 +207,7 @@ describe("estimates", () => {
         },
       ),
     );
-    expect(pollAfterMs(60_000, 1)).toBe(20_000);
+    expect(pollAfterMs(40_000, 1)).toBe(20_000);
     expect(pollAfterMs(3000, 0)).toBe(2500);
   });
 });
