@@ -34,6 +34,11 @@ export class RawClient {
     this.#most = most;
   }
 
+  /** Requests that no connection is free for. */
+  get queued(): number {
+    return this.#waiting.length;
+  }
+
   /** @throws Error where the connection fails or no answer comes */
   get(path: string, fields: Readonly<Record<string, string>>): Promise<RawAnswer> {
     const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}${CRLF}`);
@@ -52,6 +57,8 @@ export class RawClient {
     const call = this.#waiting[0];
     if (call === undefined) return;
     let connection = this.#idle.pop();
+    // The server has closed it meanwhile.
+    while (connection?.alive === false) connection = this.#idle.pop();
     if (connection === undefined) {
       if (this.#open >= this.#most) return;
       this.#open += 1;
