@@ -95,6 +95,28 @@ describe("the cap", () => {
     expect(refill(back, share, START + 500).tokens).toBeCloseTo(share.perSecond / 2);
   });
 
+  it("is missed by one second's worth at most for each step that a gate's clock makes forward", () => {
+    const config = roomConfig(roomPolicy({ rate: 6100, gates: 1, state: "queue-all" }), null, START);
+    const admitIn = (steps: readonly number[]): number => {
+      const keeper = new GateKeeper(0, config, null, START);
+      const times: number[] = [];
+      let off = 0;
+      for (let ms = 0; ms < 150_000; ms += 50) {
+        if (steps.includes(ms)) off += 3_600_000;
+        for (let visitor = 0; visitor < 12; visitor++) {
+          const ask = { id: `${ms}/${visitor}`, key: ms, counted: null, patient: false };
+          if (keeper.decide(ask, START + ms + off).kind === "admit") times.push(ms);
+        }
+      }
+      return mostInAMinute(times);
+    };
+    expect(admitIn([])).toBeLessThanOrEqual(6100);
+    expect(admitIn([30_000])).toBeLessThanOrEqual(6200);
+    const three = admitIn([30_000, 50_000, 70_000]);
+    expect(three).toBeGreaterThan(6200);
+    expect(three).toBeLessThanOrEqual(6400);
+  });
+
   it("takes a lower rate at once and gives no burst for a higher one", () => {
     const policy = roomPolicy({ rate: 6000, gates: 1, state: "queue-all" });
     const slow = roomConfig(policy, { rate: 60, changedAt: START + 1 }, START + 1);

@@ -190,6 +190,17 @@ describe("tokens", () => {
     expect(rate()).toBeCloseTo(610);
   });
 
+  it("that are lent are paid for: an isolate's first admission is the gate's token, a grant that goes on costs none", () => {
+    const tokens = new Tokens(roomConfig(roomPolicy({ rate: 610 }), null, START), null, START);
+    expect(tokens.at(START)).toBeCloseTo(10);
+    expect(tokens.lend("a", START + GRANT_MS, START)).toBe(true);
+    expect(tokens.at(START)).toBeCloseTo(9);
+    expect(tokens.lend("a", START + 2 * GRANT_MS, START)).toBe(true);
+    expect(tokens.at(START)).toBeCloseTo(9);
+    while (tokens.at(START) >= 1) tokens.take();
+    expect(tokens.lend("b", START + GRANT_MS, START)).toBe(false);
+  });
+
   it("are lent by no gate of a room that is not open", () => {
     const tokens = new Tokens(
       roomConfig(roomPolicy({ rate: 6000, state: "queue-all" }), null, START),
