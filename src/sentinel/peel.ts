@@ -36,10 +36,18 @@ export function peel(text: string, signature: number): readonly string[] {
     if (inner === null || forms.includes(inner)) continue;
     forms.push(inner);
     decodeRounds(inner, signatureOf(inner), forms);
-    const innermost = base64Text(inner, 0);
-    if (innermost !== null && forms.length < MAX_FORMS) forms.push(innermost);
+    unwrap(inner, forms);
   }
   return forms.length === 0 ? NO_FORMS : forms;
+}
+
+/** What is base64 within base64, again and again. */
+function unwrap(text: string, forms: string[]): void {
+  let inner = base64Text(text, 0);
+  for (let round = 1; inner !== null && round < ROUNDS && forms.length < MAX_FORMS; round++) {
+    forms.push(inner);
+    inner = base64Text(inner, 0);
+  }
 }
 
 function decodeRounds(text: string, signature: number, forms: string[]): void {

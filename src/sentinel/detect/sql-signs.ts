@@ -16,6 +16,8 @@ export interface FreeSign extends Sign {
 }
 
 const operand = "[nswvVdm01fchz#]";
+/** Behind a quote, where names of columns and tables are no prose. */
+const named = "[nswvVdm01fchz#o]";
 const literal = "[ns#1V]";
 
 /** Signs that hold wherever they are met. */
@@ -87,6 +89,14 @@ export const ANYWHERE: readonly FreeSign[] = [
   },
   { name: "hot-call", needs: needs("h"), expression: /h(?:(?!\(w\))|\(w\)\){0,9}(?:;?k|=))/ },
   { name: "delay-call", needs: needs("z(w&"), expression: /&!?[(]{0,9}z\(w\)\){0,9}[k=]/ },
+  {
+    // `( COS ( BINARY ( 'b')) ) --`: an expression and nothing else, and the rest of the statement cut off
+    name: "expression-then-comment",
+    needs: needs("k("),
+    expression:
+      /^\((?:[^wQq.;lk]|w{1,4}\(){0,60}(?:[&|+=~jSfczhv(]|w{1,4}\()(?:[^wQq.;lk]|w{1,4}\(){1,60};?k$/,
+  },
+  { name: "having-truth", needs: needs("H(", "&|", "1"), expression: /H\({1,3}(?:[n1][&|]1|1[&|][n1])/ },
   { name: "order-then-comment", needs: needs("Bk"), expression: /^[OG]Bn(?:,n){0,20}k/ },
   {
     name: "order-by-call",
@@ -178,7 +188,10 @@ export const AFTER_NUMBER: readonly Sign[] = [
   { name: "call-comparison", expression: /^\){0,9}&[!+(]{0,9}[fc]\(\w?\)=/ },
   { name: "union", expression: /^\){0,9}UA?(?:\({0,9}S|Rf?\(|k$)/ },
   { name: "null-comparison", expression: /^\){0,9}[|&]wi!?0/ },
-  { name: "order-by-column", expression: /^\){0,9}[OG]B(?:[n0](?:,[nz0h(]|k|;|$)|\(S)|^\){0,9}Iv/ },
+  {
+    name: "order-by-column",
+    expression: /^\){0,9}[OG]B(?:[n0](?:,[nz0h(]|k|;|$)|\(S|f\((?:0|[nws],))|^\){0,9}Iv/,
+  },
   { name: "subselect", expression: /^\){0,9}(?:[|+]|,\(?)\(?(?:S[^w]|C|[fhzc]\((?:[wns(#fc0V,)]))/ },
   { name: "subselect", expression: /^\){0,9}&\(?S[fczh+(n]/ },
   { name: "exists", expression: /^\){0,9}&!?x\(/ },
@@ -186,7 +199,7 @@ export const AFTER_NUMBER: readonly Sign[] = [
     name: "statement",
     expression: /^\){0,9};(?:pow|rIw[(R]|eFw[Wk;]|uwt|X[hmw]|yv|\$|S(?:[+#V(]|[fhzc]\())/,
   },
-  { name: "truth-then-comment", expression: /^\){0,9}[&|][!+(]{0,9}[n1]\){0,9};?k/ },
+  { name: "truth-then-comment", expression: /^\){0,9}[&|][!+(]{0,9}[n1](?:&[!+(]{0,9}[n1])?\){0,9};?k/ },
   { name: "literal-comparison", expression: /^\){0,9}&[!+(]{0,9}n!?~[nw]$/ },
   { name: "having", expression: /^\){0,9}H[nw(]/ },
   { name: "limit-into", expression: /^\){0,9}L[n,]{1,3}(?:I|k|;)/ },
@@ -202,7 +215,7 @@ export const AFTER_QUOTE: readonly Sign[] = [
   {
     name: "boolean-comparison",
     expression: new RegExp(
-      `^\\){0,9}[&|][!+(]{0,9}${operand}(?:\\([^=]{0,20}\\))?(?:[+|]${operand}){0,3}\\){0,9}=`,
+      `^\\){0,9}[&|][!+(]{0,9}${named}(?:\\([^=]{0,20}\\))?(?:[+|]${operand}){0,3}\\){0,9}=`,
     ),
   },
   {
