@@ -196,9 +196,63 @@ describe("poisoning by what is not in the key", () => {
     expect(await raw(`/catalog?page=${page}`)).not.toContain("evil");
   });
 
+  it("key injection: no part of a key poses as another", async () => {
+    const parts = [
+      `q=1&page=${page}`,
+      `q=1%26page%3D${page}`,
+      `q=1&page=${page}%265%3Aevil`,
+      `q=1%3A${page}`,
+      `q=1:${page}`,
+      `q=6%3Apage%3D${page}`,
+      `q=%7C${page}`,
+      `q=${page}%00`,
+      `q=${page}%0D%0A`,
+    ];
+    const sorted = (query: string): string => {
+      const parameters = new URLSearchParams(query);
+      parameters.sort();
+      return String(parameters);
+    };
+    const asked = new Map<string, string>();
+    for (const query of parts) {
+      for (const time of ["first", "second"]) {
+        const response = await fetch(`${edge.url}/catalog?${query}`);
+        const url = (await response.text()).split(" ")[1] ?? "";
+        const read = sorted(url.split("?")[1] ?? "");
+        const wanted = sorted(query);
+        expect([time, response.status, read]).toEqual([time, 200, wanted]);
+        asked.set(wanted, response.headers.get("cache-status") ?? "");
+      }
+    }
+    // `1:` is written in two ways above and read as one.
+    expect(asked.size).toBe(parts.length - 1);
+    expect([...asked.values()].filter((status) => status.startsWith("edge; hit"))).toHaveLength(asked.size);
+  });
+
   it("another method's answer", async () => {
     await raw(`/catalog?page=${page}`, ["Content-Length: 4"], "POST", "evil");
     expect(await raw(`/catalog?page=${page}`)).not.toContain("evil");
+  });
+});
+
+describe("a hundred at once for what is not stored", () => {
+  it.each([
+    ["HEAD", "HEAD", {}, 200, ""],
+    ["Range", "GET", { range: "bytes=1-3" }, 206, "hol"],
+  ] as const)("by %s: one request at the origin", async (_, method, headers, status, expected) => {
+    const all = new Set<string>();
+    origin.answer = (__, response) => {
+      response.setHeader("cache-control", "public, max-age=600").setHeader("content-type", "text/html");
+      setTimeout(() => response.setHeader("content-length", "5").end("whole"), 300);
+    };
+    await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const response = await fetch(`${edge.url}/catalog?page=${page}`, { method, headers });
+        all.add(`${response.status} ${await response.text()}`);
+      }),
+    );
+    expect([...all]).toEqual([`${status} ${expected}`]);
+    expect(origin.requests.map((request) => request.method)).toEqual(["GET"]);
   });
 });
 
