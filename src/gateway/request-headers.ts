@@ -37,7 +37,7 @@ const UNTRUSTED: ReadonlySet<string> = new Set([
 
 const UNTRUSTED_PREFIXES = ["cf-", "x-forwarded", "x-sentinel", "x-middleware-"];
 
-/** Fields that Connection may not take away: they decide how the message is framed, routed or secured. */
+/** Fields that Connection may not take away: they decide how the message is framed, routed, secured or kept. */
 const NOT_NOMINABLE: ReadonlySet<string> = new Set([
   "authorization",
   "cache-control",
@@ -46,7 +46,9 @@ const NOT_NOMINABLE: ReadonlySet<string> = new Set([
   "host",
   "if-match",
   "range",
+  "set-cookie",
   "upgrade",
+  "vary",
 ]);
 
 /** What the edge says about a request in the client's place. */
@@ -62,7 +64,7 @@ export interface Claims {
 /** Lower-case names that a Connection field nominates. */
 export function nominated(headers: FieldReader): ReadonlySet<string> {
   const connection = headers.get("connection");
-  if (connection === null || connection === "keep-alive") return NONE;
+  if (connection === null || connection === "keep-alive" || connection === "close") return NONE;
   const names = connection.split(",").map((name) => name.trim().toLowerCase());
   return new Set(names.filter((name) => name !== "" && !NOT_NOMINABLE.has(name)));
 }
