@@ -31,6 +31,8 @@ const RELEARN_MS = 34_000;
 const FOLLOW_MS = 2500;
 /** A watermark that leaves gates idle for so long while the line is learned again was wrong. */
 const IDLE_MS = 5000;
+/** How many times its last slope the watermark may rise meanwhile, where gates have tokens to spare. */
+const MOST_HASTE = 4;
 const COMPUTE_EVERY_MS = 200;
 const SPANS_PER_MS = 50;
 /** Calls a second that a gate is meant to carry, and the reports among them that it always takes. */
@@ -181,7 +183,9 @@ export class Room {
     if (phase === "pre-queue" && event !== null) {
       this.#watermark = { key: event.prequeueAt, slope: 0, at: now };
     } else if (now < this.#relearnedAt) {
-      this.#watermark = { ...this.#watermark, key: extrapolated(this.#watermark, now), at: now };
+      const { slope, at } = this.#watermark;
+      const haste = (this.#boost - 1) * slope * (now - at);
+      this.#watermark = { slope, key: extrapolated(this.#watermark, now) + haste, at: now };
     } else {
       const pace = this.#config.activeCap === null ? this.#share() : this.#perSecond();
       const place = placeAt(this.#spans, calledAhead(pace, this.#boost, holdsAtGate(this.#config)));
@@ -200,8 +204,9 @@ export class Room {
     const used = rates.admitting / rates.possible;
     const relearning = this.#relearnedAt - now;
     if (relearning > 0 && relearning < RELEARN_MS - IDLE_MS && used < 0.5) this.#relearnedAt = now;
-    // While the line is learned again, the watermark does not follow what is called, and neither may the boost.
-    this.#boost = waited && relearning <= 0 ? nextBoost(this.#boost, used) : 1;
+    // While the line is learned again, the boost makes the watermark faster: many of those called are not back yet.
+    const boost = waited ? nextBoost(this.#boost, used) : 1;
+    this.#boost = relearning > 0 ? Math.min(MOST_HASTE, boost) : boost;
     const room = CALLS_PER_GATE - rates.asks / this.#config.gates;
     const load = rates.batches / this.#config.gates / Math.max(LEAST_REPORTS_PER_GATE, room);
     this.#reportEveryMs = Math.min(

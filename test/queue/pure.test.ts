@@ -278,6 +278,24 @@ describe("the room", () => {
     expect(other.snapshot(none, START).watermark.key).toBeNull();
   });
 
+  it("goes faster than its last slope while it learns the line again, where gates have tokens that nobody takes", () => {
+    const config = roomConfig(roomPolicy({ rate: 610, state: "queue-all" }), null, START);
+    const keyAfter10s = (used: number): number => {
+      const memory = { epoch: "0", watermark: { key: START, slope: 1, at: START } };
+      const room = new Room(config, memory, START);
+      const none = { commitment: null, seed: null };
+      const quiet = { gate: 0, deltas: [], batches: 0, asks: 9, reached: null, active: 0, revoked: [] };
+      for (let ms = 500; ms <= 10_000; ms += 500) {
+        room.hear({ ...quiet, admitted: 5 * used, possible: 5 }, START + ms);
+        room.snapshot(none, START + ms);
+      }
+      return (room.snapshot(none, START + 10_000).watermark.key ?? Infinity) - START;
+    };
+    expect(keyAfter10s(1)).toBe(10_000);
+    expect(keyAfter10s(0.7)).toBeGreaterThan(20_000);
+    expect(keyAfter10s(0.7)).toBeLessThan(40_000);
+  });
+
   it("tells the seed from the start on, not before", () => {
     const event = {
       name: "x",
