@@ -122,7 +122,7 @@ function judgeAttribute(tag: string, rawName: string, value: string): string | n
   if (name === "srcdoc" || name === "datasrc" || name === "xlink:href") {
     if (name !== "xlink:href" || !/^\s{0,9}#/.test(value)) return "loading-attribute";
   }
-  if (LOADING[tag]?.test(name) === true) return "loading-element";
+  if (Object.hasOwn(LOADING, tag) && LOADING[tag]?.test(name) === true) return "loading-element";
   if (value.includes("&{")) return "script-entity";
   if (tag !== "img" && /^\s{0,9}data:image\/svg/i.test(value)) return "script-url";
   return runsScript(value) ? "script-url" : null;

@@ -349,3 +349,12 @@ test(`finds ${CORE.length * DISGUISES.length} disguised attacks`, () => {
   expect(all).toHaveLength(70);
   expect(all.filter(({ text }) => detectXss(text) === null)).toEqual([]);
 });
+
+test("a tag with the name of what every object has is a tag like others", () => {
+  const names = Object.getOwnPropertyNames(Object.prototype);
+  expect(names.length).toBeGreaterThan(5);
+  for (const name of names) {
+    expect(detectXss(`<${name} x=1>`)).toBeNull();
+    expect(detectXss(`<a href="&${name};x">`)).toBeNull();
+  }
+});
