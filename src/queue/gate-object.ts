@@ -83,6 +83,7 @@ export class GateObject extends DurableObject implements GatePort {
   }
 
   async claim(id: string): Promise<boolean> {
+    if (this.#admitted.has(id)) return false;
     const [known] = this.#sql.exec("SELECT 1 FROM visits WHERE id = ?", id).toArray();
     if (known !== undefined) return false;
     this.#remember(id, Date.now(), 0);

@@ -1,4 +1,5 @@
 /** Who asks, as far as a request tells: enough to notice a copy, too little to follow anybody. */
+import { parseAddress } from "../http/cidr.ts";
 import { hash } from "./gates.ts";
 
 export interface Visitor {
@@ -8,9 +9,12 @@ export interface Visitor {
   readonly poll: boolean;
 }
 
-/** An IPv4 address, or the /64 of an IPv6 address. */
+const HOST_BITS = 64n;
+
+/** An IPv4 address, or the /64 of an IPv6 address, however it is written (RFC 4291 section 2.2). */
 export function networkOf(address: string): string {
-  return address.includes(":") ? address.split(":").slice(0, 4).join(":") : address;
+  const parsed = address.includes(":") ? parseAddress(address) : null;
+  return parsed?.family === 6 ? `${(parsed.value >> HOST_BITS).toString(16)}::/64` : address;
 }
 
 /** A short hash of the kind of browser; its version is left out, because browsers update themselves. */

@@ -43,6 +43,15 @@ describe("rules/queue.yaml", () => {
     ["no rate", room("    state: open\n"), 2, /rate/],
     ["an unknown state", room("    rate: 1/s\n    state: closed\n"), 6, /not a state/],
     ["an unknown key", room("    rate: 1/s\n    speed: 3\n"), 6, /unknown key/],
+    ["a pass that ends at once", room("    rate: 1/s\n    pass: { idle: 0s }\n"), 6, /too short or too long/],
+    ["a pass of days", room("    rate: 1/s\n    pass: { longest: 2d }\n"), 6, /too short or too long/],
+    ["a pass idle beyond its end", room("    rate: 1/s\n    pass: { idle: 5h }\n"), 6, /longer than/],
+    [
+      "a place kept longer than its use is remembered",
+      room("    rate: 1/s\n    return_within: 2d\n"),
+      6,
+      /too short or too long/,
+    ],
     [
       "a path with a query",
       'rooms:\n  sale:\n    title: S\n    rate: 1/s\n    paths: ["/sale?x"]\n',

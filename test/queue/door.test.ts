@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { networkOf } from "../../src/queue/visitor.ts";
 import { cookiesOf, Rig, START } from "./rig.ts";
 
 const JSON_ACCEPT = "application/json";
@@ -204,6 +205,24 @@ describe("a visitor in line", () => {
       expect(await rig.gate({ clientIp: "192.0.2.9" })).not.toMatchObject({ reason: "crowd" });
     },
   );
+});
+
+describe("a network", () => {
+  it.each([
+    ["2001:db8::1", "2001:db8::2"],
+    ["2001:db8::1", "2001:0DB8:0:0:ffff::9"],
+    ["2001:db8:1::1", "2001:db8:1:0:2::"],
+  ])("is a /64 of IPv6: %s and %s are one", (one, other) => {
+    expect(networkOf(one)).toBe(networkOf(other));
+  });
+
+  it.each([
+    ["2001:db8::1", "2001:db8:0:1::1"],
+    ["192.0.2.1", "192.0.2.2"],
+    ["::ffff:192.0.2.1", "::ffff:192.0.2.2"],
+  ])("%s and %s are two", (one, other) => {
+    expect(networkOf(one)).not.toBe(networkOf(other));
+  });
 });
 
 describe("a pass", () => {

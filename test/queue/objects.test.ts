@@ -44,6 +44,15 @@ describe("a gate", () => {
     expect((await gate.ask(config, 0, ask("b", 2))).kind).toBe("wait");
   });
 
+  it("lets another gate claim no ticket whose admission here is not stored yet, and loses no other of its batch", async () => {
+    const { config, gate } = fresh({ rate: 1200 });
+    const asked = Promise.all([gate.ask(config, 0, ask("a", 1)), gate.ask(config, 0, ask("b", 2))]);
+    const claims = await Promise.all([gate.claim("a"), gate.claim("c")]);
+    expect((await asked).map(({ kind }) => kind)).toEqual(["admit", "admit"]);
+    expect(claims).toEqual([false, true]);
+    expect(await gate.claim("b")).toBe(false);
+  });
+
   it("remembers over a restart who was in, and starts without tokens", async () => {
     const { config, gate } = fresh({ rate: 600 });
     expect((await gate.ask(config, 0, ask("a", 1))).kind).toBe("admit");

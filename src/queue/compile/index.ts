@@ -35,6 +35,25 @@ const statusSchema = z.int().refine((status) => [200, 202, 429, 503].includes(st
   error: "not a status for waiting; use 200, 202, 429 or 503",
 });
 
+/** Gates remember a visitor for a day after his admission: longer, and a used ticket could be used again. */
+const DAY = 24 * 3_600_000;
+
+function lasting(leastMs: number, mostMs: number, bounds: string) {
+  return durationSchema.refine((ms) => ms >= leastMs && ms <= mostMs, {
+    error: `too short or too long; set ${bounds}`,
+  });
+}
+
+const passSchema = z
+  .strictObject({
+    idle: lasting(10_000, DAY, "10s to 1d").default(20 * 60_000),
+    longest: lasting(10_000, DAY, "10s to 1d").default(4 * 3_600_000),
+  })
+  .refine(({ idle, longest }) => idle <= longest, {
+    path: ["idle"],
+    error: "longer than `longest`, which ends every pass; lower `idle` or raise `longest`",
+  });
+
 const roomSchema = z.strictObject({
   title: z.string().min(1).max(80),
   paths: z.array(pathSchema).min(1, "a room without paths; name at least one"),
@@ -54,13 +73,8 @@ const roomSchema = z.strictObject({
   free_per_isolate: z.int().min(0).max(10_000).default(30),
   gates: z.int().min(1).max(MAX_GATES).optional(),
   active_sessions: z.int().min(1, "a cap of 0 would admit nobody; set 1 or more, or leave it out").optional(),
-  pass: z
-    .strictObject({
-      idle: durationSchema.default(20 * 60_000),
-      longest: durationSchema.default(4 * 3_600_000),
-    })
-    .prefault({}),
-  return_within: durationSchema.default(10 * 60_000),
+  pass: passSchema.prefault({}),
+  return_within: lasting(1000, DAY / 2, "1s to 12h").default(10 * 60_000),
   tickets_per_address: z.int().min(1).default(300),
   status: z.strictObject({ page: statusSchema.default(200), json: statusSchema.default(429) }).prefault({}),
   events: z.array(eventSchema).default([]),
@@ -121,7 +135,7 @@ function compileRoom(name: string, room: Room): CompiledQueuePolicy["rooms"][num
     gates: room.gates ?? (room.rate === "auto" ? MAX_GATES : defaultGates(room.rate)),
     activeCap: room.active_sessions ?? null,
     passIdleMs: room.pass.idle,
-    passMaxMs: Math.max(room.pass.idle, room.pass.longest),
+    passMaxMs: room.pass.longest,
     returnWithinMs: room.return_within,
     ticketsPerAddress: room.tickets_per_address,
     statusPage: room.status.page,
