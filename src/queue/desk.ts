@@ -100,7 +100,7 @@ export function deskOf(rooms: readonly RoomPolicy[], ports: Ports): RoomDesk {
       // With the schemas of changes, which shoppers' isolates do without.
       const { applyRoomChange } = await import("./settings.ts");
       const result = applyRoomChange(room, settingsOf({ [name]: current }, name), input, now);
-      return result.ok ? { value: result.settings } : { refused: result.faults.join(" ") };
+      return result.ok ? { value: result.settings } : { refused: result.faults.join(". ") };
     },
     async ready(replicas, settings, now) {
       const configs = rooms.map((room) => roomConfig(room, settingsOf(settings, room.name), now));

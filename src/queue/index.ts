@@ -198,6 +198,8 @@ export function queueOf(
     headers.set(WAITING_ROOM, outcome.kind);
     if (outcome.kind !== "admitted") return;
     const room = rooms.find(({ name }) => name === outcome.room);
+    // Whatever the origin says of its page: no cache on the way may hand one visitor's pass to others (RFC 9111 section 7.3).
+    if (ended || outcome.setCookies.length > 0) headers.set("cache-control", "private, no-store");
     for (const cookie of ended ? [] : outcome.setCookies) headers.append("set-cookie", cookie);
     if (!ended || room === undefined) return;
     const config = roomConfig(room, settingsOf(decided, room.name), now);

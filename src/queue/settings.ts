@@ -140,6 +140,9 @@ export function applyRoomChange(
   if (removeEvent !== undefined && !events.some(({ name }) => name === removeEvent)) {
     return { ok: false, faults: [`removeEvent: there is no event ${removeEvent}; see "room status"`] };
   }
+  if (event !== undefined && event.endsAt <= now && !events.some(({ name }) => name === event.name)) {
+    return { ok: false, faults: ["event.end: the event is over already; set an end to come"] };
+  }
   const kept = events.filter(({ name }) => name !== removeEvent && name !== event?.name);
   const next = event === undefined ? kept : [...kept, event].toSorted((a, b) => a.startsAt - b.startsAt);
   const overlaps = overlapFaults(next).map(({ message: text }) => text);

@@ -84,10 +84,20 @@ describe("a visitor in line", () => {
     if (turn.kind !== "admitted") return;
     expect(turn.waitedMs).toBeGreaterThan(900);
     expect(turn.setCookies).toHaveLength(2);
-    const headers = new Headers();
+    const headers = new Headers({ "cache-control": "public, max-age=600" });
     rig.queue.finish(turn, { said: new Headers(), headers }, rig.rooms, () => undefined, rig.now);
     expect(headers.get("x-waiting-room")).toBe("admitted");
     expect(headers.getSetCookie()).toEqual(turn.setCookies);
+    expect(headers.get("cache-control")).toBe("private, no-store");
+  });
+
+  it("inside whose cookies stay as they are gets the page as cacheable as the origin says", async () => {
+    const rig = new Rig();
+    const inside = await rig.gate({ cookies: cookiesOf(await rig.gate()) });
+    const headers = new Headers({ "cache-control": "public, max-age=600" });
+    rig.queue.finish(inside, { said: new Headers(), headers }, rig.rooms, () => undefined, rig.now);
+    expect(headers.getSetCookie()).toEqual([]);
+    expect(headers.get("cache-control")).toBe("public, max-age=600");
   });
 
   it("gets JSON where he prefers it, with position, estimate and next poll; the page's own poll is answered in place", async () => {
@@ -407,12 +417,14 @@ describe("an operator", () => {
       ],
       [{ event: { name: "x", start: "tomorrow", end: "2026-11-27T09:00:00Z" } }, /not a time/],
       [{ removeEvent: "none" }, /there is no event/],
+      [{ event: { name: "x", start: "2025-11-27T10:00:00Z", end: "2025-11-27T11:00:00Z" } }, /over already/],
+      [{ speed: 1, rate: 0 }, /0 or less.*\. .*speed/],
     ];
     for (const [change, reason] of wrong) {
       const answer = await desk.next("sale", null, change, START);
       expect("refused" in answer ? answer.refused : "accepted").toMatch(reason);
     }
-    expect(wrong).toHaveLength(11);
+    expect(wrong).toHaveLength(13);
     expect(await desk.next("nowhere", null, { rate: "1/s" }, START)).toMatchObject({
       refused: /no room nowhere/,
     });
