@@ -14,6 +14,7 @@ const SKIP_MALFORMED = /(?:"(?:[^"\\]|\\.)*"?|[^",])*/y;
 
 /** Names that keep a response from being used: what was meant by `private; max-age=60` is plain enough to stay on the safe side. */
 const FORBIDDING = /(?<![\w-])(no-store|private|no-cache|must-revalidate|proxy-revalidate)(?![\w-])/gi;
+const FORBIDS = new RegExp(`^${FORBIDDING.source}$`, "i");
 
 /**
  * `Cache-Control` of a request or response (RFC 9111 section 5.2), several field
@@ -86,22 +87,29 @@ export function responseDirectives(headers: Headers): {
   return { directives: parseCacheControl(headers.get("cache-control")), targeted: false };
 }
 
-/** Whether the field is a dictionary, and every number in it is one. */
+/** Whether the field is a dictionary, every number in it is one, and no parameter poses as a directive. */
 export function isTargetedControl(field: string): boolean {
   try {
     return [...parseDictionary(field)].every(
-      ([name, [value]]) => !NUMBERS.includes(name) || Number.isInteger(value),
+      ([name, [value, parameters]]) =>
+        (!NUMBERS.includes(name) || Number.isInteger(value)) && forbiddingOf(parameters).length === 0,
     );
   } catch {
     return false;
   }
 }
 
+/** `max-age=600;no-store` is a dictionary too: of one member, with a parameter that nobody meant as one. */
+function forbiddingOf(parameters: ReadonlyMap<string, unknown>): readonly string[] {
+  return [...parameters.keys()].filter((name) => FORBIDS.test(name));
+}
+
 /** RFC 9213 section 2.1: a structured dictionary; as a whole ignored where it is not one, unless it forbids something. */
 function parseTargeted(field: string): Directives {
   const directives = new Map<string, string | true>();
   try {
-    for (const [name, [value]] of parseDictionary(field)) {
+    for (const [name, [value, parameters]] of parseDictionary(field)) {
+      for (const forbidding of forbiddingOf(parameters)) directives.set(forbidding, true);
       if (value === true) directives.set(name, true);
       else if (typeof value === "number" && Number.isInteger(value)) directives.set(name, String(value));
       else if (typeof value === "string" && (name === "no-cache" || name === "private"))

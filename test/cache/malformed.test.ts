@@ -30,6 +30,7 @@ const FROM_ORIGIN: readonly (readonly [MalformedPart, Record<string, string>, "s
   ["cache-control", { "cache-control": "max-age=600, x y" }, "stored"],
   ["cdn-cache-control", { ...FRESH, "cdn-cache-control": "no-store;" }, "asked again"],
   ["cdn-cache-control", { ...FRESH, "cdn-cache-control": "Private" }, "asked again"],
+  ["cdn-cache-control", { ...FRESH, "cdn-cache-control": "max-age=600;no-store" }, "asked again"],
   ["cache-control", { "cache-control": "max-age 600", etag: '"1"' }, "asked again"],
   [
     "cdn-cache-control",
