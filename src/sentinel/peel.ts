@@ -113,7 +113,7 @@ function decodeRun(run: string): string | null {
     tries++
   ) {
     const rest = run.slice(at + 1);
-    if (rest.length < SHORTEST_WHOLE) break;
+    if (rest.length < SHORTEST_RUN) break;
     inner = decodeText(rest);
     const next = rest.search(SEPARATOR);
     at = next < 0 ? -1 : at + 1 + next;

@@ -56,6 +56,10 @@ describe("peeling", () => {
     (text) => expect(peeled(text)).toEqual([]),
   );
 
+  test.each(["-", "_", "/"])("what the tail of an identifier happens to spell is no text: %s", (separator) =>
+    expect(peeled(`kT9vQ2xL7mPz0aBcDeFg${separator}${btoa("' or 1")}`)).toEqual([]),
+  );
+
   test("is bounded in forms and length, whatever the text", () => {
     const piece = fc.constantFrom(
       "%",
