@@ -8,9 +8,9 @@ import type { GateWait, RoomSnapshot } from "./messages.ts";
 export interface Standing {
   readonly ticketId: string;
   readonly ahead: number | null;
-  /** ms; the turn as told: see `promise`. null: not known. */
+  /** ms; the turn as told: see `promise`. null: not known, or the line was stopped. */
   readonly turnAt: number | null;
-  /** ms until the turn as now expected. */
+  /** ms until the turn as now expected; in a line that was stopped, as if it went on. */
   readonly expectedMs: number | null;
   readonly dueAt: number;
   /** Why an earlier place is gone. */
@@ -21,6 +21,8 @@ export interface Standing {
 
 /** Estimates without a snapshot: the line is asked about again soon. */
 const BLIND_POLL_MS = 5000;
+/** Least wait that polls reckon with in a line that was stopped: nobody in it is about to come in. */
+const STOPPED_MS = 10_000;
 
 /**
  * @param place null while the ticket's lot is not drawn
@@ -62,5 +64,6 @@ export function nextPollMs(
     const toStart = event.startsAt - now;
     return toStart > 30_000 ? pollAfterMs(120_000, random) : toStart + 500 + random * 5000;
   }
-  return expectedMs === null ? BLIND_POLL_MS : pollAfterMs(expectedMs, random);
+  if (expectedMs === null) return BLIND_POLL_MS;
+  return pollAfterMs(phase === "hold" ? Math.max(STOPPED_MS, expectedMs) : expectedMs, random);
 }

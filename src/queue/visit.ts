@@ -113,7 +113,7 @@ export class Line {
     const snapshot = await this.#snapshots.read(config, now, visit.waitUntil);
     if (held !== null && now < held.dueAt - EARLY_MS) {
       const place = await this.#place(held, config, snapshot);
-      const standing = standingOf(held, place, snapshot, null, this.#issued, now);
+      const standing = this.#standing(visit, held, place, snapshot, null);
       return { kind: "line", standing: { ...standing, dueAt: held.dueAt }, cookies: [] };
     }
     const ticket = held ?? newTicket(policy, config, now);
@@ -199,8 +199,20 @@ export class Line {
     return { ...inside, cookies, fresh: true, waitedMs: Math.max(0, admittedAt - issuedAt) };
   }
 
+  #standing(
+    { config, now }: Visit,
+    ticket: Ticket,
+    place: number | null,
+    snapshot: RoomSnapshot | null,
+    gateWait: GateWait | null,
+  ): Standing {
+    const standing = standingOf(ticket, place, snapshot, gateWait, this.#issued, now);
+    // Nobody knows when a line goes on that an operator stopped.
+    return config.phase === "hold" ? { ...standing, turnAt: null } : standing;
+  }
+
   async #wait(
-    { policy, config, now, waitUntil }: Visit,
+    visit: Visit,
     at: {
       readonly ticket: Ticket;
       readonly held: Ticket | null;
@@ -210,7 +222,8 @@ export class Line {
       readonly fault: TicketFault | null;
     },
   ): Promise<Verdict> {
-    const standing = standingOf(at.ticket, at.place, at.snapshot, at.gateWait, this.#issued, now);
+    const { policy, config, now, waitUntil } = visit;
+    const standing = this.#standing(visit, at.ticket, at.place, at.snapshot, at.gateWait);
     const poll = Math.round(nextPollMs(config, standing, Math.random(), now));
     const place = Math.floor((at.place ?? 0) / config.binMs);
     const bin = at.place === null ? UNDRAWN : at.held === null ? newcomerBin(place) : place;

@@ -343,6 +343,22 @@ describe("states", () => {
   );
 });
 
+describe("a line that was stopped", () => {
+  it("promises nobody a time, and is not asked about every second by those in front", async () => {
+    const rig = new Rig();
+    rig.rooms = { sale: { state: "hold", changedAt: START + 1 } };
+    const held = await rig.gate({ accept: JSON_ACCEPT });
+    if (held.kind !== "queued") throw new Error("not queued");
+    expect(held.expectedWaitMs).toBeNull();
+    const told = await jsonOf(held.response);
+    expect(told).toMatchObject({ peopleAhead: 0, estimatedWaitSeconds: null });
+    expect(told["nextPollMs"]).toBeGreaterThan(4000);
+    const early = await rig.gate({ cookies: cookiesOf(held), accept: JSON_ACCEPT });
+    if (early.kind !== "queued") throw new Error("not queued");
+    expect(await jsonOf(early.response)).toMatchObject({ estimatedWaitSeconds: null });
+  });
+});
+
 describe("an automatic rate", () => {
   it("is what the fewest replicas carry until it is known how many are ready, and follows them from then on", async () => {
     const rig = new Rig({ rate: "auto" });
