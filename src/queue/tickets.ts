@@ -1,4 +1,8 @@
-/** Tickets as this isolate reads and writes them; what it signed itself it need not verify again. */
+/**
+ * Tickets as this isolate reads and writes them: what it signed itself it need not
+ * verify again, and an older cookie of a ticket stands for the latest, so that one
+ * cookie shown again and again is one visitor in the count of the line.
+ */
 import type { TicketKeys } from "./signing.ts";
 import {
   type Expected,
@@ -14,6 +18,7 @@ const REMEMBERED = 10_000;
 export class Tickets {
   readonly #keys: TicketKeys;
   readonly #own = new Map<string, Ticket>();
+  readonly #latest = new Map<string, Ticket>();
 
   constructor(keys: TicketKeys) {
     this.#keys = keys;
@@ -21,16 +26,28 @@ export class Tickets {
 
   async read(value: string, expected: Expected, now: number): Promise<Ticket | TicketFault> {
     const own = this.#own.get(value);
-    return own === undefined ? readTicket(this.#keys, value, expected, now) : judgeTicket(own, expected, now);
+    const read =
+      own === undefined
+        ? await readTicket(this.#keys, value, expected, now)
+        : judgeTicket(own, expected, now);
+    if (typeof read === "string") return read;
+    const latest = this.#latest.get(read.id);
+    return latest !== undefined && latest.dueAt > read.dueAt ? latest : read;
   }
 
   async write(ticket: Ticket): Promise<string> {
     const value = await writeTicket(this.#keys, ticket);
-    this.#own.set(value, ticket);
-    if (this.#own.size > REMEMBERED) {
-      const [oldest] = this.#own.keys();
-      if (oldest !== undefined) this.#own.delete(oldest);
-    }
+    remember(this.#own, value, ticket);
+    remember(this.#latest, ticket.id, ticket);
     return value;
   }
+}
+
+/** Sets the newest entry; over `REMEMBERED` the oldest goes. */
+function remember(map: Map<string, Ticket>, key: string, ticket: Ticket): void {
+  map.delete(key);
+  map.set(key, ticket);
+  if (map.size <= REMEMBERED) return;
+  const [oldest] = map.keys();
+  if (oldest !== undefined) map.delete(oldest);
 }

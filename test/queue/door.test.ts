@@ -359,6 +359,18 @@ describe("a line that was stopped", () => {
   });
 });
 
+describe("an old cookie of a ticket", () => {
+  it("shown again and again is one visitor in the count of the line", async () => {
+    const rig = new Rig();
+    rig.rooms = { sale: { state: "hold", changedAt: START + 1 } };
+    const cookies = cookiesOf(await rig.gate());
+    rig.now += 6000;
+    for (let replay = 0; replay < 20; replay++) await rig.gate({ cookies });
+    rig.now += 1000;
+    expect(await rig.queue.desk.list(rig.rooms)).toMatchObject([{ live: { waiting: 1 } }]);
+  });
+});
+
 describe("an automatic rate", () => {
   it("is what the fewest replicas carry until it is known how many are ready, and follows them from then on", async () => {
     const rig = new Rig({ rate: "auto" });
