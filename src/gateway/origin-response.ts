@@ -1,6 +1,6 @@
 /**
  * Making an origin's answer one that the edge can vouch for: a status HTTP knows,
- * no hop-by-hop fields, no address of an origin in Location, and a body whose
+ * no hop-by-hop fields, no address of an origin in the fields that lead somewhere, and a body whose
  * bytes are what Content-Encoding says. Headers only: no byte of a body is read.
  */
 import { isHopByHop } from "../http/headers.ts";
@@ -26,9 +26,9 @@ export function responseHeaders(origin: Headers, ownHosts: ReadonlySet<string>, 
   for (const name of origin.keys()) {
     if (isHopByHop(name) || dropped.has(name)) headers.delete(name);
   }
-  for (const name of ["location", "content-location"]) {
+  for (const [name, rewritten] of LEADING) {
     const value = headers.get(name);
-    if (value !== null) headers.set(name, publicLocation(value, ownHosts));
+    if (value !== null) headers.set(name, rewritten(value, ownHosts));
   }
   if (decoded) forgetEncoding(headers);
   return headers;
@@ -48,6 +48,28 @@ export function publicLocation(location: string, ownHosts: ReadonlySet<string>):
   // `https://store.acme.com//evil.example` is a path of the store; without its beginning it would name a host.
   return /^[/\\]{2}/.test(rest) ? `/.${rest}` : rest;
 }
+
+/** Where a URL begins in Link: a target, an anchor or a candidate of `imagesrcset`; never within another URL. */
+const LINKED = /(?<=[<"\s])(?:https?:)?[/\\]{2}[^\s<>"]*/gi;
+
+function publicLinks(value: string, ownHosts: ReadonlySet<string>): string {
+  return value.replace(LINKED, (url) => publicLocation(url, ownHosts));
+}
+
+/** Seconds, then `url=` and quotes or not, as browsers read it (HTML, "shared declarative refresh steps"). */
+const REFRESH = /^([\s\d.]*[;,\s]\s*(?:url\s*=\s*)?["']?)([^"']*)/i;
+
+function publicRefresh(value: string, ownHosts: ReadonlySet<string>): string {
+  return value.replace(REFRESH, (_, before: string, url: string) => before + publicLocation(url, ownHosts));
+}
+
+/** Fields that lead a client to a URL. */
+const LEADING: readonly (readonly [string, (value: string, ownHosts: ReadonlySet<string>) => string])[] = [
+  ["location", publicLocation],
+  ["content-location", publicLocation],
+  ["link", publicLinks],
+  ["refresh", publicRefresh],
+];
 
 /** Whether the runtime decodes such a body when it is read. */
 export function isDecodable(headers: Headers): boolean {

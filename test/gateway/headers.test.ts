@@ -188,6 +188,43 @@ describe("response headers", () => {
     expect(publicLocation(location, OWN)).toBe(expected);
   });
 
+  const LINKS: readonly (readonly [name: string, value: string, expected: string])[] = [
+    [
+      "link",
+      "<http://storefront-a.internal:8080/a.css>; rel=preload; as=style",
+      "</a.css>; rel=preload; as=style",
+    ],
+    [
+      "link",
+      '</b>; rel=next, < //Storefront-A.internal:8080?page=2 >; rel=last; anchor="http://store.acme.com/x"',
+      '</b>; rel=next, < /?page=2 >; rel=last; anchor="/x"',
+    ],
+    [
+      "link",
+      '<https://store.acme.com//evil.example/>; imagesrcset="http://storefront-a.internal:8080/1x.png 1x, http://storefront-a.internal:8080/2x.png 2x"',
+      '</.//evil.example/>; imagesrcset="/1x.png 1x, /2x.png 2x"',
+    ],
+    [
+      "link",
+      "<https://cdn.example/?u=http://store.acme.com/a,http://store.acme.com/b>; rel=preload",
+      "<https://cdn.example/?u=http://store.acme.com/a,http://store.acme.com/b>; rel=preload",
+    ],
+    ["refresh", "5; url=http://storefront-a.internal:8080/cart?x=1", "5; url=/cart?x=1"],
+    ["refresh", "0;URL='https://store.acme.com'", "0;URL='/'"],
+    ["refresh", '1, "http://storefront-a.internal:8080//evil.example/"', '1, "/.//evil.example/"'],
+    ["refresh", " .5 http://storefront-a.internal:8080", ".5 /"],
+    ["refresh", "5", "5"],
+    [
+      "refresh",
+      "5; url=https://pay.example/?back=http://store.acme.com/",
+      "5; url=https://pay.example/?back=http://store.acme.com/",
+    ],
+  ];
+
+  test.each(LINKS)("%s: %s becomes %s", (name, value, expected) => {
+    expect(responseHeaders(new Headers({ [name]: value }), OWN, false).get(name)).toBe(expected);
+  });
+
   test("hop-by-hop fields end here; cookies stay apart", () => {
     const origin = new Headers({
       connection: "x-hop, Set-Cookie, vary",
