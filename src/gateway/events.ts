@@ -19,6 +19,10 @@ export type GatewayEvent =
   | { readonly kind: "breaker-opened" | "breaker-closed"; readonly origin: string }
   /** A response body that did not reach the client whole. */
   | { readonly kind: "body-cut"; readonly zone: string; readonly end: Exclude<RelayEnd, "complete"> }
+  /** An answer with more header fields than clients take. */
+  | { readonly kind: "large-header"; readonly zone: string }
+  /** A body from Compute in a coding that nobody here can undo: not inspected, and kept by no cache. */
+  | { readonly kind: "unread-coding"; readonly zone: string }
   | {
       readonly kind: "large-from-compute";
       readonly reason: GuardReason;

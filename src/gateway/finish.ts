@@ -4,19 +4,8 @@
  * of the line is built here.
  */
 import { type Answer, responseOf } from "../http/answer.ts";
-import { mediaType } from "./origin-response.ts";
+import { INTERNAL, mediaType } from "./origin-response.ts";
 import type { HeaderPolicy } from "./compiled.ts";
-
-/** Fields between origin and edge (Edge Architecture, RFC 9213, tags) and fields that only tell what software runs. */
-const INTERNAL = [
-  "surrogate-control",
-  "surrogate-key",
-  "cache-tag",
-  "xkey",
-  "x-powered-by",
-  "x-aspnet-version",
-  "x-waiting-room-end",
-];
 
 /** A Response of the line, and what the record says of it. */
 export interface Finished {

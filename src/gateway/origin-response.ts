@@ -12,8 +12,46 @@ export function isValidStatus(response: Response): boolean {
   return response.status >= 200 && response.status <= 599;
 }
 
-/** Codings that the runtime undoes when a body is read. */
-const DECODED: ReadonlySet<string> = new Set(["gzip", "br"]);
+/** Fields between origin and edge (Edge Architecture, RFC 9213, tags) and fields that only tell what software runs. */
+export const INTERNAL: ReadonlySet<string> = new Set([
+  "surrogate-control",
+  "surrogate-key",
+  "cache-tag",
+  "xkey",
+  "x-powered-by",
+  "x-aspnet-version",
+  "x-waiting-room-end",
+]);
+
+/** Bytes of the fields that a client gets to see, as HTTP/1.1 writes them. */
+export function headerBytes(headers: Headers): number {
+  let bytes = 0;
+  for (const [name, value] of headers)
+    if (!INTERNAL.has(name)) bytes += name.length + value.length + ": \r\n".length;
+  return bytes;
+}
+
+/** How a body is coded: not at all, as the runtime undoes it when it is read, as gzip under another spelling, or as nobody here can read. */
+export type Coding = "none" | "runtime" | "gzip" | "unread";
+
+/** The spellings that the runtime knows; it compares them to the letter. */
+const RUNTIME: ReadonlySet<string> = new Set(["gzip", "br"]);
+
+/** RFC 9110 section 8.4.1: in any letter case, and x-gzip is gzip. */
+export function codingOf(headers: Headers): Coding {
+  const value = headers.get("content-encoding") ?? "";
+  if (RUNTIME.has(value)) return "runtime";
+  const name = value.trim().toLowerCase();
+  if (name === "" || name === "identity") return "none";
+  return name === "gzip" || name === "x-gzip" ? "gzip" : "unread";
+}
+
+/** What nobody here could read is for the one who asked: no cache keeps it, and no template is made of it. */
+export function keepFromCaches(headers: Headers): void {
+  headers.delete("surrogate-control");
+  headers.delete("cdn-cache-control");
+  headers.set("cache-control", "no-store");
+}
 
 /**
  * The response headers as the edge passes them on.
@@ -71,15 +109,11 @@ const LEADING: readonly (readonly [string, (value: string, ownHosts: ReadonlySet
   ["refresh", publicRefresh],
 ];
 
-/** Whether the runtime decodes such a body when it is read. */
-export function isDecodable(headers: Headers): boolean {
-  return DECODED.has(headers.get("content-encoding") ?? "");
-}
-
 /** The decoded representation is another one: no length, no strong validator (RFC 9110 section 8.8.1), and the same for all Accept-Encoding. */
 function forgetEncoding(headers: Headers): void {
-  if (isDecodable(headers)) {
-    headers.delete("content-encoding");
+  const coding = codingOf(headers);
+  if (coding !== "unread") headers.delete("content-encoding");
+  if (coding === "runtime" || coding === "gzip") {
     headers.delete("content-length");
     headers.delete("content-digest");
     const etag = headers.get("etag");

@@ -3,12 +3,19 @@
  * neutralised, large things from Compute refused, the body relayed. Fails closed.
  */
 import { hasNullBody } from "../http/answer.ts";
-import { EdgeError } from "../http/errors.ts";
+import { EdgeError, type EdgeErrorOptions } from "../http/errors.ts";
 import { judgeCompute, streamLimit } from "./compute-guard.ts";
 import type { CompiledRoutes } from "./compiled.ts";
 import { mediaHeaders } from "./media.ts";
 import type { Answer } from "./origin.ts";
-import { contentLength, isDecodable, mediaType, responseHeaders } from "./origin-response.ts";
+import {
+  codingOf,
+  contentLength,
+  headerBytes,
+  keepFromCaches,
+  mediaType,
+  responseHeaders,
+} from "./origin-response.ts";
 import type { Pool } from "./pool.ts";
 import { type RelayEnd, relay } from "./relay.ts";
 
@@ -18,7 +25,7 @@ export interface Receiving {
   readonly isMedia: boolean;
   /** Canonical. */
   readonly path: string;
-  /** Whether the runtime decodes the body when it is read. */
+  /** Whether the body is handed on decoded. */
   readonly decode: boolean;
   readonly ownHosts: ReadonlySet<string>;
   readonly now: () => number;
@@ -27,10 +34,10 @@ export interface Receiving {
 
 /**
  * The answer as it is passed on.
- * @throws EdgeError large-from-compute, 502
+ * @throws EdgeError large-from-compute or origin-broken, 502
  */
 export async function receive(answer: Answer, how: Receiving): Promise<Received> {
-  const received = await passedOn(answer.response, how);
+  const received = await passedOn(answer, how);
   how.waitUntil(received.ended.then((end) => conclude(answer, end, how)));
   return received;
 }
@@ -41,13 +48,18 @@ export interface Received {
   readonly ended: Promise<RelayEnd>;
 }
 
-async function passedOn(response: Response, how: Receiving): Promise<Received> {
-  const { policy, isMedia, path, decode, ownHosts } = how;
-  const wasEncoded = decode && isDecodable(response.headers);
+/** @throws EdgeError large-from-compute or origin-broken, 502 */
+async function passedOn({ response, zone }: Answer, how: Receiving): Promise<Received> {
+  const { policy, pool, isMedia, path, decode, ownHosts } = how;
   const headers = responseHeaders(response.headers, ownHosts, decode);
   const { status, statusText } = response;
   if (status === 101) {
     return { response: new Response(null, { status, headers, webSocket: response.webSocket }), ended: WHOLE };
+  }
+  if (headerBytes(headers) > MAX_HEADER_BYTES) {
+    await response.body?.cancel();
+    pool.deps.observe({ kind: "large-header", zone: zone.name });
+    throw new EdgeError(LARGE_HEADER);
   }
   if (isMedia) mediaHeaders(path, status, headers);
   else {
@@ -57,8 +69,15 @@ async function passedOn(response: Response, how: Receiving): Promise<Received> {
   if (response.body === null || hasNullBody(status)) {
     return { response: new Response(null, { status, statusText, headers }), ended: WHOLE };
   }
+  const coding = codingOf(response.headers);
+  if (!isMedia && (decode ? coding === "unread" : coding !== "none")) {
+    pool.deps.observe({ kind: "unread-coding", zone: zone.name });
+    keepFromCaches(headers);
+  }
+  const body =
+    decode && coding === "gzip" ? response.body.pipeThrough(new DecompressionStream("gzip")) : response.body;
   const streams = mediaType(headers) === "text/event-stream";
-  const passed = relay(response.body, wasEncoded ? null : contentLength(headers), {
+  const passed = relay(body, contentLength(headers), {
     bytes: isMedia ? undefined : streamLimit(policy.compute, path, headers),
     readMs: streams ? undefined : policy.origin.stallMs,
   });
@@ -67,6 +86,16 @@ async function passedOn(response: Response, how: Receiving): Promise<Received> {
     ended: passed.ended,
   };
 }
+
+/** Far above what stores send and below what clients refuse: a stored answer beyond that would fail for everybody. */
+const MAX_HEADER_BYTES = 65_536;
+
+const LARGE_HEADER = {
+  code: "origin-broken",
+  source: "origin",
+  status: 502,
+  detail: "The store gave an answer whose header is too large.",
+} as const satisfies EdgeErrorOptions;
 
 const WHOLE = Promise.resolve<RelayEnd>("complete");
 

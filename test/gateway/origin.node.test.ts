@@ -319,20 +319,104 @@ describe("bodies", () => {
     expect(await gateway.events()).toEqual([]);
   });
 
-  test("a coding that is not what it says breaks the stream; an unknown one passes untouched", async () => {
+  test("a coding that is not what it says breaks the stream", async () => {
     const port = await startHttpOrigin((request, response) => {
-      const coding = (request.url ?? "").slice(1);
-      response.writeHead(200, { "content-type": "text/plain", "content-encoding": coding });
+      response.writeHead(200, { "content-encoding": (request.url ?? "").slice(1) });
       response.end("not compressed at all");
     });
     const gateway = await startGateway({ storefront: [port] });
-    expect((await ask(gateway.port, "/gzip")).whole).toBe(false);
-    for (const coding of ["GZIP", "zstd", "x-unknown", "gzip,br"]) {
-      const answer = await ask(gateway.port, `/${coding}`);
-      expect(answer.headers["content-encoding"]).toBe(coding);
-      expect(answer.body.toString()).toBe("not compressed at all");
-      expect(answer.whole).toBe(true);
+    for (const coding of ["gzip", "GZIP"])
+      expect((await ask(gateway.port, `/${coding}`)).whole, coding).toBe(false);
+  });
+
+  test("gzip under another spelling is gzip", async () => {
+    const bytes = gzipSync(text);
+    const port = await startHttpOrigin((request, response) => {
+      const coding = (request.url ?? "").slice(1);
+      response.writeHead(200, {
+        "content-encoding": coding,
+        "content-length": bytes.length,
+        etag: '"v1"',
+        "cache-control": "max-age=60",
+      });
+      response.end(request.method === "HEAD" ? undefined : bytes);
+    });
+    const gateway = await startGateway({ storefront: [port] });
+    for (const coding of ["GZIP", "x-gzip", "X-GZip"]) {
+      const { headers, body, whole } = await ask(gateway.port, `/${coding}`);
+      expect([body.toString() === text, whole], coding).toEqual([true, true]);
+      expect(headers["content-encoding"]).toBeUndefined();
+      expect(headers).toMatchObject({ etag: 'W/"v1"', "cache-control": "max-age=60" });
     }
+    expect(await gateway.events()).toEqual([]);
+  });
+
+  test("a coding that cannot be undone passes untouched, is counted and kept by nobody", async () => {
+    const port = await startHttpOrigin((request, response) => {
+      response.writeHead(200, {
+        "content-type": "text/html",
+        "content-encoding": decodeURIComponent((request.url ?? "").slice(1)),
+        "cache-control": "public, max-age=60",
+        "cdn-cache-control": "max-age=60",
+        "surrogate-control": 'max-age=60, content="ESI/1.0"',
+      });
+      response.end(request.method === "HEAD" ? undefined : "whatever it is");
+    });
+    const gateway = await startGateway({ storefront: [port] });
+    const codings = ["zstd", "x-unknown", "gzip,br", "gzip, gzip", "BR"];
+    for (const coding of codings) {
+      const answer = await ask(gateway.port, `/${encodeURIComponent(coding)}`);
+      expect(answer.headers["content-encoding"]).toBe(coding);
+      expect(answer.headers["cache-control"]).toBe("no-store");
+      expect(answer.headers["cdn-cache-control"]).toBeUndefined();
+      expect([answer.body.toString(), answer.whole]).toEqual(["whatever it is", true]);
+    }
+    expect(await gateway.events()).toEqual(
+      codings.map(() => ({ kind: "unread-coding", zone: "storefront-0" })),
+    );
+    // Without a body there is nothing that could not be read.
+    expect((await ask(gateway.port, "/zstd", { method: "HEAD" })).headers["cache-control"]).toMatch(/public/);
+    expect(await gateway.events()).toEqual([]);
+  });
+
+  test.each(["identity", "Identity", ""])("Content-Encoding: %s is none", async (coding) => {
+    const port = await startHttpOrigin((_request, response) => {
+      response.writeHead(200, { "content-encoding": coding, "cache-control": "max-age=60" });
+      response.end(text);
+    });
+    const gateway = await startGateway({ storefront: [port] });
+    const { headers, body } = await ask(gateway.port, "/x");
+    expect([body.toString() === text, headers["cache-control"]]).toEqual([true, "max-age=60"]);
+    expect(headers["content-encoding"]).toBeUndefined();
+    expect(await gateway.events()).toEqual([]);
+  });
+
+  test("header fields of more than 64 KB are a bad answer, and cost no zone its place", async () => {
+    const port = await startHttpOrigin((request, response) => {
+      const bytes = Number((request.url ?? "").split("/").at(-1));
+      response.writeHead(200, {
+        "x-large": "x".repeat(bytes),
+        // Between origin and edge: no client gets to see it.
+        "cache-tag": "t".repeat(30_000),
+        "surrogate-key": "t".repeat(30_000),
+      });
+      response.end("ok");
+    });
+    const gateway = await startGateway({ storefront: [port], archive: [port] });
+    expect((await ask(gateway.port, "/60000")).status).toBe(200);
+    expect((await ask(gateway.port, "/media/60000")).status).toBe(200);
+    for (const path of ["/70000", "/media/70000"]) {
+      for (let count = 0; count < 6; count++) {
+        const { status, body } = await ask(gateway.port, path);
+        expect([status, JSON.parse(body.toString())]).toMatchObject([502, { code: "origin-broken" }]);
+      }
+    }
+    expect((await ask(gateway.port, "/1")).status).toBe(200);
+    const events = await gateway.events();
+    expect(events.slice(0, 6)).toEqual(
+      Array.from({ length: 6 }, () => ({ kind: "large-header", zone: "storefront-0" })),
+    );
+    expect(new Set(events.map(({ kind }) => kind))).toEqual(new Set(["large-header"]));
   });
 
   test("uploads stream through whole, with their length; so do downloads", async () => {

@@ -207,6 +207,7 @@ export function ask(port: number, path: string, options: AskOptions = {}): Promi
         method: options.method ?? "GET",
         headers: options.headers ?? {},
         agent: false,
+        maxHeaderSize: 1_048_576,
       },
       (response) => {
         const chunks: Buffer[] = [];
