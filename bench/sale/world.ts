@@ -110,7 +110,7 @@ class Simulation {
     this.#room = new Room(this.#config, null, EPOCH + this.#roomSkew);
     this.#gates = Array.from({ length: gates }, (_, index) => {
       const off = skew();
-      const keeper = new GateKeeper(index, this.#config, null, EPOCH + off);
+      const keeper = new GateKeeper(index, this.#config, {}, EPOCH + off);
       return { keeper, skew: off, lastAdmittedAt: null, syncedAt: 0, down: false };
     });
     this.#isolates = Array.from({ length: isolates }, (_, index) => ({
@@ -191,7 +191,8 @@ class Simulation {
       if (ms % fault.every === 0 && ms > 0 && gate !== undefined) {
         const index = this.#gates.indexOf(gate);
         const off = (this.#random() * 2 - 1) * this.#scenario.skewMs;
-        const keeper = new GateKeeper(index, this.#config, gate.lastAdmittedAt, this.#now + off);
+        const past = { lastUsedAt: gate.lastAdmittedAt };
+        const keeper = new GateKeeper(index, this.#config, past, this.#now + off);
         this.#gates[index] = { ...gate, keeper, skew: off };
       }
     }

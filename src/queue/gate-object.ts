@@ -8,6 +8,7 @@ import { DurableObject } from "cloudflare:workers";
 import { GRANT_MS } from "./grants.ts";
 import type { Delta } from "./histogram.ts";
 import { GateKeeper, HOLD_MS } from "./keeper.ts";
+import { PlanStore } from "./plan-store.ts";
 import { type GatePort } from "./ports.ts";
 import { type PassRecord, renewal } from "./renewal.ts";
 import type { RoomConfig } from "./room-config.ts";
@@ -36,6 +37,7 @@ type Row = { expires_at: number; renewed_from: number; renewed_at: number; brows
 export class GateObject extends DurableObject implements GatePort {
   readonly #sql: SqlStorage;
   readonly #bindings: Bindings;
+  readonly #plans: PlanStore;
   #keeper: GateKeeper | null = null;
   #syncedAt = 0;
   #planned = false;
@@ -47,6 +49,7 @@ export class GateObject extends DurableObject implements GatePort {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
     this.#bindings = env;
+    this.#plans = new PlanStore(this.#sql);
     this.#sql.exec(
       `CREATE TABLE IF NOT EXISTS visits (id TEXT PRIMARY KEY, admitted_at INTEGER NOT NULL, repeats INTEGER NOT NULL,
         expires_at INTEGER NOT NULL, renewed_from INTEGER NOT NULL, renewed_at INTEGER NOT NULL,
@@ -212,7 +215,9 @@ export class GateObject extends DurableObject implements GatePort {
           "SELECT MAX(at) AS last FROM (SELECT MAX(admitted_at) AS at FROM visits UNION ALL SELECT MAX(lent_at) FROM grants)",
         )
         .toArray();
-      this.#keeper = new GateKeeper(index, config, row?.last ?? null, now);
+      const plans = this.#plans.lately(config, now);
+      const joinedAt = this.#plans.joinedAt(index, config, now);
+      this.#keeper = new GateKeeper(index, config, { lastUsedAt: row?.last ?? null, plans, joinedAt }, now);
       const valid = this.#sql.exec<{ id: string; expires_at: number }>(
         "SELECT id, expires_at FROM visits WHERE expires_at > ?",
         now,
@@ -223,6 +228,7 @@ export class GateObject extends DurableObject implements GatePort {
     } else {
       this.#keeper.adopt(config, now);
     }
+    this.#plans.hear(config, now);
     return this.#keeper;
   }
 

@@ -23,7 +23,7 @@ export class Grants {
 
   /** Whether another isolate may have its part. */
   mayIssue(config: RoomConfig, now: number): boolean {
-    if (config.phase !== "open" || config.freePerIsolate < 1) return false;
+    if (config.phase !== "open" || !config.lends) return false;
     const own = config.perMinute / config.gates;
     return this.perMinute(config, now) + config.freePerIsolate <= own * KEPT_PART;
   }

@@ -3,7 +3,7 @@ import { shareOf } from "./bucket.ts";
 import type { Delta } from "./histogram.ts";
 import { GateLine } from "./line.ts";
 import type { RoomConfig } from "./room-config.ts";
-import { Tokens } from "./tokens.ts";
+import { NO_PAST, type Past, Tokens } from "./tokens.ts";
 import type { Ask, GateWait, GateReport, Revocation, ToldRate } from "./messages.ts";
 
 export type Decision =
@@ -49,11 +49,10 @@ export class GateKeeper {
   /** Expiry by pass; kept only where the room caps them. */
   readonly #active = new Map<string, number>();
 
-  /** @param lastUsedAt ms; null where this gate never gave a token away */
-  constructor(index: number, config: RoomConfig, lastUsedAt: number | null, now: number) {
+  constructor(index: number, config: RoomConfig, past: Partial<Past>, now: number) {
     this.#index = index;
     this.#config = config;
-    this.#tokens = new Tokens(config, lastUsedAt, now);
+    this.#tokens = new Tokens(config, { ...NO_PAST, ...past }, now);
     this.#reportedAt = now;
   }
 

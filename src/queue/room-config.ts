@@ -103,8 +103,10 @@ export interface RoomConfig {
   readonly perMinute: number;
   /** null: N is the number above. */
   readonly auto: { readonly perReplica: number; readonly leastReplicas: number } | null;
-  /** Newcomers a minute that an isolate may let in by itself, of what a gate grants it; 0: none. */
+  /** Newcomers a minute that an isolate may let in by itself, of what a gate grants it... */
   readonly freePerIsolate: number;
+  /** ...where the room's gates grant anything. */
+  readonly lends: boolean;
   /** Gates in use, and those the room has. */
   readonly gates: number;
   readonly mostGates: number;
@@ -148,7 +150,7 @@ export function roomConfig(policy: RoomPolicy, settings: RoomSettings | null, no
   const changedAt = Math.max(settings?.changedAt ?? 0, event?.prequeueAt ?? 0);
   const phase = phaseAt(settings?.state ?? policy.state, event, now);
   // Who comes in without a gate's knowledge is in nobody's count of active sessions.
-  const free = perMinute >= FREE_FROM_PER_MINUTE && policy.activeCap === null;
+  const free = policy.freePerIsolate >= 1 && perMinute >= FREE_FROM_PER_MINUTE && policy.activeCap === null;
   return {
     room: policy.name,
     version: changedAt,
@@ -156,7 +158,8 @@ export function roomConfig(policy: RoomPolicy, settings: RoomSettings | null, no
     phase,
     perMinute,
     auto: rate === "auto" ? { perReplica: perReplica(policy), leastReplicas: leastReplicas(policy) } : null,
-    freePerIsolate: free ? policy.freePerIsolate : 0,
+    freePerIsolate: policy.freePerIsolate,
+    lends: free,
     gates: gatesInUse(policy, rate),
     mostGates: policy.gates,
     resharedAt: settings?.resharedAt ?? 0,

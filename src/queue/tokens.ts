@@ -5,6 +5,7 @@
  */
 import { type Bucket, msUntil, refill, type Share, shareOf, startBucket } from "./bucket.ts";
 import { Grants } from "./grants.ts";
+import { type Plan, Plans } from "./plans.ts";
 import type { RoomConfig } from "./room-config.ts";
 import type { ToldRate } from "./messages.ts";
 
@@ -13,18 +14,33 @@ const HEARD_AFTER_MS = 6000;
 /** Longest wait that is told. */
 const LONGEST_MS = 3_600_000;
 
+/** What a gate knows from before it started. */
+export interface Past {
+  /** ms; when it last gave a token away; null: never. */
+  readonly lastUsedAt: number | null;
+  /** As it heard them lately. */
+  readonly plans: readonly Plan[];
+  /** ms; when it was first told of so many gates: others may not have been yet. 0: they have. */
+  readonly joinedAt: number;
+}
+
+export const NO_PAST: Past = { lastUsedAt: null, plans: [], joinedAt: 0 };
+
 export class Tokens {
   #config: RoomConfig;
   #share: Share;
   #bucket: Bucket;
   readonly #grants = new Grants();
+  readonly #plans: Plans;
+  readonly #joinedAt: number;
   /** N as the room object told it, where it is automatic. */
   #told: ToldRate | null = null;
 
-  /** @param lastUsedAt ms; when the gate last gave a token away; null: never */
-  constructor(config: RoomConfig, lastUsedAt: number | null, now: number) {
+  constructor(config: RoomConfig, { lastUsedAt, plans, joinedAt }: Past, now: number) {
     this.#config = config;
-    const settled = now >= config.resharedAt + HEARD_AFTER_MS;
+    this.#plans = new Plans(config, plans, now);
+    this.#joinedAt = joinedAt;
+    const settled = now >= this.#settledAt;
     this.#share = settled ? this.#target(now) : { perSecond: 0, burst: 1 };
     this.#bucket = settled ? startBucket(this.#share, lastUsedAt, now) : { tokens: 0, at: now };
   }
@@ -36,7 +52,11 @@ export class Tokens {
   /** Another configuration is in force. */
   adopt(config: RoomConfig, now: number): void {
     this.#refill(now);
-    if (config.version !== this.#config.version) this.#grants.settle(now);
+    if (config.version === this.#config.version) this.#plans.hear(config, now);
+    else {
+      this.#grants.settle(now);
+      this.#plans.replace(config, now);
+    }
     this.#config = config;
     this.#reshare(now);
   }
@@ -63,6 +83,8 @@ export class Tokens {
 
   /** ms until there are so many. */
   msUntil(tokens: number): number {
+    const settles = this.#settledAt - this.#bucket.at;
+    if (this.#share.perSecond === 0 && settles > 0) return settles;
     return Math.min(LONGEST_MS, msUntil(this.#bucket, this.#share, tokens));
   }
 
@@ -96,14 +118,22 @@ export class Tokens {
   #reshare(now: number): void {
     const target = this.#target(now);
     const grows = target.perSecond > this.#share.perSecond;
-    if (!grows || now >= this.#config.resharedAt + HEARD_AFTER_MS) this.#share = target;
+    if (!grows || now >= this.#settledAt) this.#share = target;
     this.#bucket = { ...this.#bucket, tokens: Math.min(this.#bucket.tokens, this.#share.burst) };
   }
 
+  /** ms; from when on each gate has heard how many they are. */
+  get #settledAt(): number {
+    return Math.max(this.#config.resharedAt, this.#joinedAt) + HEARD_AFTER_MS;
+  }
+
+  /** The smallest share of all plans that are followed. */
   #target(now: number): Share {
-    const { gates, auto } = this.#config;
-    const perMinute =
-      auto === null ? this.#config.perMinute : (this.#told?.perMinute ?? this.#config.perMinute);
-    return shareOf(Math.max(0, perMinute - gates * this.#grants.perMinute(this.#config, now)), gates);
+    const lent = this.#grants.perMinute(this.#config, now);
+    const shares = this.#plans.at(now).map(({ perMinute, gates, auto }) => {
+      const rate = auto ? (this.#told?.perMinute ?? perMinute) : perMinute;
+      return shareOf(Math.max(0, rate - gates * lent), gates);
+    });
+    return shares.reduce((least, share) => (share.perSecond < least.perSecond ? share : least));
   }
 }

@@ -87,7 +87,7 @@ export class Line {
   /** Entry for a newcomer whom this isolate may let in by itself; null where it is a gate's to say. */
   async freeEntry(visit: Visit): Promise<Verdict | null> {
     const { policy, config, visitor, now, waitUntil } = visit;
-    if (config.phase !== "open" || config.freePerIsolate < 1) return null;
+    if (config.phase !== "open" || !config.lends) return null;
     if (this.#cookies.read(visitor.headers, "ticket", policy.name) !== null) return null;
     const known = await this.#snapshots.peek(config, now);
     if (known !== null && known.waiting > 0) {

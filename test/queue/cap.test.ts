@@ -35,7 +35,7 @@ describe("the cap", () => {
           let random = seed >>> 0;
           const next = (): number => (random = (Math.imul(random, 1664525) + 1013904223) >>> 0) / 2 ** 32;
           const last: (number | null)[] = Array.from({ length: config.gates }, () => null);
-          const keepers = last.map((_, index) => new GateKeeper(index, config, null, START));
+          const keepers = last.map((_, index) => new GateKeeper(index, config, {}, START));
           const admitted: number[] = [];
           let now = START;
           let id = 0;
@@ -44,7 +44,8 @@ describe("the cap", () => {
             const index = Math.floor(next() * config.gates);
             // Objects live on clocks that are up to 2 s apart, and a restart moves one to another clock.
             if (step % restartEvery === 0) {
-              keepers[index] = new GateKeeper(index, config, last[index] ?? null, now + next() * 4000 - 2000);
+              const past = { lastUsedAt: last[index] ?? null };
+              keepers[index] = new GateKeeper(index, config, past, now + next() * 4000 - 2000);
             }
             const skewed = now + (index % 3) * 700 - 700;
             const crowd = Math.min(60, Math.ceil(config.perMinute / 60));
@@ -67,7 +68,7 @@ describe("the cap", () => {
   it("is reached: a greedy crowd gets 98% of N", () => {
     const config = roomConfig(roomPolicy({ rate: 6000, gates: 4, state: "queue-all" }), null, START);
     expect(config.gates).toBe(4);
-    const keepers = [0, 1, 2, 3].map((index) => new GateKeeper(index, config, null, START));
+    const keepers = [0, 1, 2, 3].map((index) => new GateKeeper(index, config, {}, START));
     let admitted = 0;
     for (let now = START; now < START + 120_000; now += 100) {
       for (const keeper of keepers) {
@@ -98,7 +99,7 @@ describe("the cap", () => {
   it("is missed by one second's worth at most for each step that a gate's clock makes forward", () => {
     const config = roomConfig(roomPolicy({ rate: 6100, gates: 1, state: "queue-all" }), null, START);
     const admitIn = (steps: readonly number[]): number => {
-      const keeper = new GateKeeper(0, config, null, START);
+      const keeper = new GateKeeper(0, config, {}, START);
       const times: number[] = [];
       let off = 0;
       for (let ms = 0; ms < 150_000; ms += 50) {
@@ -120,7 +121,7 @@ describe("the cap", () => {
   it("takes a lower rate at once and gives no burst for a higher one", () => {
     const policy = roomPolicy({ rate: 6000, gates: 1, state: "queue-all" });
     const slow = roomConfig(policy, { rate: 60, changedAt: START + 1 }, START + 1);
-    const keeper = new GateKeeper(0, roomConfig(policy, null, START), null, START);
+    const keeper = new GateKeeper(0, roomConfig(policy, null, START), {}, START);
     keeper.adopt(slow, START + 1);
     const admitted = Array.from({ length: 50 }, (_, id) =>
       keeper.decide({ id: String(id), key: id, counted: null, patient: false }, START + 2),
@@ -133,7 +134,7 @@ describe("the cap", () => {
 
   it("keeps a token for an earlier visitor who is due, and not for one who left", () => {
     const config = roomConfig(roomPolicy({ state: "queue-all" }), null, START);
-    const keeper = new GateKeeper(0, config, null, START);
+    const keeper = new GateKeeper(0, config, {}, START);
     const ask = (id: string, key: number) => ({ id, key, counted: null, patient: true });
     expect(keeper.decide(ask("a", 1), START).kind).toBe("admit");
     expect(keeper.decide(ask("b", 2), START + 10)).toMatchObject({ kind: "wait", ahead: 0 });
@@ -156,13 +157,13 @@ describe("the cap", () => {
       shuffle: true,
     };
     const before = roomConfig(roomPolicy({ events: [event] }), null, START + 1);
-    const keeper = new GateKeeper(0, before, null, START);
+    const keeper = new GateKeeper(0, before, {}, START);
     const ask = (id: string) => ({ id, key: 1, counted: null, patient: false });
     expect(keeper.decide(ask("early"), START + 59_000)).toMatchObject({ kind: "wait", afterMs: 1000 });
     expect(keeper.decide(ask("a-on-time"), START + 60_000).kind).toBe("admit");
 
     const capped = roomConfig(roomPolicy({ rate: 6000, activeCap: 2 }), null, START);
-    const full = new GateKeeper(0, capped, null, START);
+    const full = new GateKeeper(0, capped, {}, START);
     expect(full.decide(ask("1"), START).kind).toBe("admit");
     expect(full.decide(ask("2"), START).kind).toBe("admit");
     expect(full.decide(ask("3"), START + 1000).kind).toBe("wait");

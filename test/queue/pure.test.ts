@@ -333,11 +333,12 @@ describe("what is in force", () => {
   });
 
   it("lets isolates admit by themselves where N is large and active sessions are not counted", () => {
-    const free = (over: Parameters<typeof roomPolicy>[0]): number =>
-      roomConfig(roomPolicy(over), null, START).freePerIsolate;
-    expect(free({ rate: 600 })).toBe(30);
-    expect(free({ rate: 599 })).toBe(0);
-    expect(free({ rate: 600, activeCap: 100 })).toBe(0);
+    const free = (over: Parameters<typeof roomPolicy>[0]): boolean =>
+      roomConfig(roomPolicy(over), null, START).lends;
+    expect(free({ rate: 600 })).toBe(true);
+    expect(free({ rate: 599 })).toBe(false);
+    expect(free({ rate: 600, activeCap: 100 })).toBe(false);
+    expect(free({ rate: 600, freePerIsolate: 0 })).toBe(false);
   });
 
   it("uses no more gates than the rate can feed", () => {

@@ -127,7 +127,7 @@ export class Rig {
   }
 
   #keeperFor(config: RoomConfig, index: number): GateKeeper {
-    this.#keeper ??= new GateKeeper(index, config, null, this.now);
+    this.#keeper ??= new GateKeeper(index, config, {}, this.now);
     this.#keeper.adopt(config, this.now);
     return this.#keeper;
   }

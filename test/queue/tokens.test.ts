@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Grant, GRANT_MS } from "../../src/queue/grants.ts";
+import { planOf } from "../../src/queue/plans.ts";
 import { roomConfig, type RoomConfig, type RoomSettings, withCapacity } from "../../src/queue/room-config.ts";
 import { applyRoomChange } from "../../src/queue/settings.ts";
-import { Tokens } from "../../src/queue/tokens.ts";
+import { NO_PAST, Tokens } from "../../src/queue/tokens.ts";
 import { roomPolicy, START } from "./rig.ts";
 
 const RUNS = 60;
@@ -58,7 +59,7 @@ class World {
     const now = this.now + skew;
     let tokens = this.#gates.get(index);
     if (tokens === undefined) {
-      tokens = new Tokens(config, this.#lastUsed.get(index) ?? null, now);
+      tokens = new Tokens(config, { ...NO_PAST, lastUsedAt: this.#lastUsed.get(index) ?? null }, now);
       for (const [isolate, until] of this.#lent.get(index) ?? []) tokens.restoreGrant(isolate, until, now);
       this.#gates.set(index, tokens);
       this.#versions.set(index, config.version);
@@ -90,7 +91,7 @@ class World {
   /** Newcomers at an isolate in an open room. */
   newcomers(isolate: number, people: number): void {
     const config = this.#config(this.#random() * EVERYWHERE_MS);
-    if (config.phase !== "open" || config.freePerIsolate < 1) return;
+    if (config.phase !== "open" || !config.lends) return;
     const grant = this.#grants.get(isolate);
     for (let person = 0; person < people; person++)
       if (grant?.take(config, this.now) === true) this.#admitted();
@@ -175,7 +176,7 @@ describe("tokens", () => {
 
   it("that are lent are missing at the gate until they are back, and the gate keeps half", () => {
     const config = roomConfig(roomPolicy({ rate: 610 }), null, START);
-    const tokens = new Tokens(config, null, START);
+    const tokens = new Tokens(config, NO_PAST, START);
     const rate = (): number => tokens.share.perSecond * 61;
     let lent = 0;
     for (let isolate = 0; isolate < 30; isolate++) {
@@ -191,7 +192,7 @@ describe("tokens", () => {
   });
 
   it("that are lent are paid for: an isolate's first admission is the gate's token, a grant that goes on costs none", () => {
-    const tokens = new Tokens(roomConfig(roomPolicy({ rate: 610 }), null, START), null, START);
+    const tokens = new Tokens(roomConfig(roomPolicy({ rate: 610 }), null, START), NO_PAST, START);
     expect(tokens.at(START)).toBeCloseTo(10);
     expect(tokens.lend("a", START + GRANT_MS, START)).toBe(true);
     expect(tokens.at(START)).toBeCloseTo(9);
@@ -203,8 +204,8 @@ describe("tokens", () => {
 
   it("are lent by no gate of a room that is not open", () => {
     const tokens = new Tokens(
-      roomConfig(roomPolicy({ rate: 6000, state: "queue-all" }), null, START),
-      null,
+      roomConfig(roomPolicy({ rate: 6000, state: "queue-all" }), NO_PAST, START),
+      NO_PAST,
       START,
     );
     expect(tokens.lend("a", START + GRANT_MS, START)).toBe(false);
@@ -215,7 +216,7 @@ describe("tokens", () => {
     const policy = withCapacity(roomPolicy({ rate: "auto" }), capacity);
     const config = roomConfig(policy, null, START);
     expect(config).toMatchObject({ perMinute: 104, auto: { leastReplicas: 2 } });
-    const tokens = new Tokens(config, null, START);
+    const tokens = new Tokens(config, NO_PAST, START);
     const rate = (): number => tokens.share.perSecond * 61;
     expect(rate()).toBeCloseTo(104);
     tokens.follow({ perMinute: 208, at: 5 }, START);
@@ -233,7 +234,7 @@ describe("tokens", () => {
     if (!result.ok) throw new Error("refused");
     const after = roomConfig(policy, result.settings, START);
     expect([before.gates, after.gates, after.resharedAt]).toEqual([2, 8, START]);
-    const fresh = new Tokens(after, null, START + 1000);
+    const fresh = new Tokens(after, NO_PAST, START + 1000);
     expect(fresh.at(START + 5000)).toBe(0);
     fresh.at(START + 6000);
     expect(fresh.at(START + 7000)).toBeGreaterThan(0);
@@ -248,8 +249,8 @@ describe("tokens", () => {
     const before = roomConfig(policy, null, START);
     const after = roomConfig(policy, result.settings, changedAt);
     expect([before.gates, after.gates]).toEqual([1, 2]);
-    const first = new Tokens(before, null, START);
-    const second = new Tokens(after, null, changedAt);
+    const first = new Tokens(before, NO_PAST, START);
+    const second = new Tokens(after, NO_PAST, changedAt);
     const admissions: Admission[] = [];
     for (let now = START; now < START + 240_000; now += 10) {
       if (now === changedAt + EVERYWHERE_MS) first.adopt(after, now);
@@ -261,5 +262,73 @@ describe("tokens", () => {
     }
     expect(excess(admissions)).toBeLessThanOrEqual(0);
     expect(excess(admissions)).toBeGreaterThan(-10);
+  });
+
+  it(`are no more than the larger N while two deployments with another rate or number of gates both serve, over ${RUNS} of them`, () => {
+    let admitted = 0;
+    const plan = fc.record({
+      rate: fc.integer({ min: 1, max: 6000 }),
+      gates: fc.integer({ min: 1, max: 6 }),
+    });
+    const history = fc.record({
+      before: plan,
+      after: plan,
+      seed: fc.integer(),
+      restless: fc.constantFrom(0, 0.01),
+    });
+    fc.assert(
+      fc.property(history, ({ before, after, seed, restless }) => {
+        const random = generator(seed);
+        const old = roomConfig(roomPolicy({ ...before, state: "queue-all" }), null, START);
+        const redeployed = roomConfig(roomPolicy({ ...after, state: "queue-all" }), null, START);
+        const cap = Math.max(old.perMinute, redeployed.perMinute);
+        const gates = Array.from({ length: old.gates }, () => new Tokens(old, NO_PAST, START));
+        // Gates that both have hear of the redeploy a little after those that only it has.
+        const late = gates.map(() => random() * EVERYWHERE_MS);
+        const admissions: Admission[] = [];
+        for (let now = START; now < START + 300_000; now += 100) {
+          const at = now - START;
+          // Alone, both in turn, alone again.
+          const serving = at < 90_000 ? [old] : at < 200_000 ? [old, redeployed] : [redeployed];
+          // What a gate has stored of the last minute and more.
+          const told = (at < 90_000 ? [old] : at < 270_000 ? [old, redeployed] : [redeployed]).map((each) =>
+            planOf(each, now),
+          );
+          for (let index = 0; index < 6; index++) {
+            const early = at < 90_000 + (late[index] ?? 0);
+            const config = (early ? undefined : serving[Math.floor(random() * serving.length)]) ?? old;
+            if (index >= config.gates) continue;
+            const known = gates[index];
+            const starts = known === undefined || random() < restless / 10;
+            const past = {
+              lastUsedAt: known === undefined ? null : now,
+              plans: told,
+              joinedAt: known === undefined ? now : 0,
+            };
+            const tokens = starts ? new Tokens(config, past, now) : known;
+            gates[index] = tokens;
+            tokens.adopt(config, now);
+            while (tokens.at(now) >= 1) {
+              tokens.take();
+              admissions.push({ at: now, cap });
+            }
+          }
+        }
+        admitted += admissions.length;
+        expect(excess(admissions)).toBeLessThanOrEqual(0);
+      }),
+      { numRuns: RUNS },
+    );
+    expect(admitted).toBeGreaterThan(10_000);
+  });
+
+  it("that are lent stay missing where a redeploy makes the room too small to lend", () => {
+    const large = roomConfig(roomPolicy({ rate: 610 }), null, START);
+    const small = roomConfig(roomPolicy({ rate: 599 }), null, START);
+    const tokens = new Tokens(large, NO_PAST, START);
+    for (let isolate = 0; isolate < 10; isolate++)
+      tokens.lend(String(isolate), START + GRANT_MS, START + isolate * 1000);
+    tokens.adopt(small, START + 20_000);
+    expect(tokens.share.perSecond * 61).toBeCloseTo(299);
   });
 });
