@@ -68,10 +68,12 @@ async function walk(request: Request, life: Life, parts: EdgeParts, waitUntil: W
   life.queue = gated;
   if (gated.kind !== "bypass" && gated.response !== null) return identified(gated.response, life.requestId);
   const serving = serve(body, life, snapshot, sentinel, parts, waitUntil);
-  const { answer } = (life.cache = serving instanceof Promise ? await serving : serving);
+  const { answer, outcome } = (life.cache = serving instanceof Promise ? await serving : serving);
   const finished = finish(answer, life, parts);
   if (gated.room !== null) {
-    const fields = { said: answer.headers, headers: finished.response.headers };
+    // What is stored is said to everybody, so to nobody in person.
+    const said = outcome === "bypass" || outcome === "pass" ? answer.headers : null;
+    const fields = { said, headers: finished.response.headers };
     parts.queue.finish(gated, fields, snapshot.rooms, waitUntil, parts.now());
   }
   return finished;

@@ -191,6 +191,34 @@ describe("a verdict", () => {
   });
 });
 
+describe("the end of a session that the origin asks for", () => {
+  const saidOf = async (outcome: string): Promise<string | null | undefined> => {
+    const { parts } = line({});
+    let said: string | null | undefined;
+    const headers = { "x-waiting-room-end": "1" };
+    Object.assign(parts, {
+      cache: {
+        serve: () => ({ answer: new Response("page", { headers }), outcome, className: "page" }),
+        compose: (page: unknown) => page,
+      },
+      queue: {
+        gate: () => ({ kind: "admitted", room: "sale", response: null }),
+        finish: (_outcome: unknown, fields: { said: Headers | null }) => {
+          said = fields.said === null ? null : fields.said.get("x-waiting-room-end");
+        },
+      },
+    });
+    await (await handle(get("/a"), parts, () => undefined)).text();
+    return said;
+  };
+
+  it("is heard on answers to this visitor, and on none that the cache has for all", async () => {
+    for (const outcome of ["bypass", "pass"]) expect(await saidOf(outcome)).toBe("1");
+    for (const outcome of ["hit", "stale", "stale-error", "revalidated", "collapsed", "miss"])
+      expect(await saidOf(outcome)).toBeNull();
+  });
+});
+
 describe("a leak in a later chunk of an answer", () => {
   const scene = (mode: "block" | "monitor") => {
     let chunks = 0;

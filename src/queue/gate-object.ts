@@ -31,7 +31,7 @@ interface Bindings {
   readonly GATE: DurableObjectNamespace;
 }
 
-type Spent = { admitted_at: number; repeats: number };
+type Spent = { admitted_at: number; repeats: number; gate: number | null };
 type Row = { expires_at: number; renewed_from: number; renewed_at: number; browser: string; network: string };
 
 export class GateObject extends DurableObject implements GatePort {
@@ -57,6 +57,11 @@ export class GateObject extends DurableObject implements GatePort {
     );
     this.#sql.exec("CREATE INDEX IF NOT EXISTS visits_by_time ON visits (admitted_at)");
     this.#sql.exec(
+      `CREATE TABLE IF NOT EXISTS claims (id TEXT PRIMARY KEY, admitted_at INTEGER NOT NULL, repeats INTEGER NOT NULL,
+        gate INTEGER NOT NULL)`,
+    );
+    this.#sql.exec("CREATE INDEX IF NOT EXISTS claims_by_time ON claims (admitted_at)");
+    this.#sql.exec(
       "CREATE TABLE IF NOT EXISTS grants (isolate TEXT PRIMARY KEY, until INTEGER NOT NULL, lent_at INTEGER NOT NULL)",
     );
   }
@@ -73,7 +78,7 @@ export class GateObject extends DurableObject implements GatePort {
       if (decision.kind === "admit") {
         this.#sync(config, now);
         await this.#commit(config, ask.id, now);
-        if (!(await this.#claimed(config, ask))) return { kind: "spent" };
+        if (!(await this.#claimed(config, index, ask, now))) return { kind: "spent" };
         return { kind: "admit", admittedAt: now, repeated: false };
       }
       if (!keeper.holds(ask, decision) || now + decision.afterMs > until) {
@@ -85,11 +90,9 @@ export class GateObject extends DurableObject implements GatePort {
     }
   }
 
-  async claim(id: string): Promise<boolean> {
-    if (this.#admitted.has(id)) return false;
-    const [known] = this.#sql.exec("SELECT 1 FROM visits WHERE id = ?", id).toArray();
-    if (known !== undefined) return false;
-    this.#remember(id, Date.now(), 0);
+  async claim(id: string, by: number, admittedAt: number): Promise<boolean> {
+    if (this.#admitted.has(id) || this.#spent(id) !== undefined) return false;
+    this.#sql.exec("INSERT INTO claims VALUES (?, ?, 0, ?)", id, admittedAt, by);
     return true;
   }
 
@@ -140,11 +143,11 @@ export class GateObject extends DurableObject implements GatePort {
   }
 
   /** Fewer gates may be in use than the room has; each ticket is also used up at the gate it has among all of them. */
-  async #claimed(config: RoomConfig, { id, home }: Ask): Promise<boolean> {
+  async #claimed(config: RoomConfig, index: number, { id, home }: Ask, now: number): Promise<boolean> {
     if (home === undefined) return true;
     try {
       return await withDeadline(
-        gatePort(this.#bindings.GATE, config.room, home).claim(id),
+        gatePort(this.#bindings.GATE, config.room, home).claim(id, index, now),
         CLAIM_PATIENCE_MS,
       );
     } catch {
@@ -174,13 +177,26 @@ export class GateObject extends DurableObject implements GatePort {
 
   /** The answer to a ticket that was used before; null for one that was not. */
   #repeated(id: string, now: number): GateAnswer | null {
-    const [spent] = this.#sql
-      .exec<Spent>("SELECT admitted_at, repeats FROM visits WHERE id = ?", id)
-      .toArray();
+    const spent = this.#spent(id);
     if (spent === undefined) return null;
     if (now - spent.admitted_at > REPEAT_MS || spent.repeats >= REPEATS) return { kind: "spent" };
-    this.#sql.exec("UPDATE visits SET repeats = repeats + 1 WHERE id = ?", id);
-    return { kind: "admit", admittedAt: spent.admitted_at, repeated: true };
+    const again = { kind: "admit", admittedAt: spent.admitted_at, repeated: true } as const;
+    this.#sql.exec(
+      `UPDATE ${spent.gate === null ? "visits" : "claims"} SET repeats = repeats + 1 WHERE id = ?`,
+      id,
+    );
+    return spent.gate === null ? again : { ...again, gate: spent.gate };
+  }
+
+  /** How the ticket was used, here or at the gate that claimed it. */
+  #spent(id: string): Spent | undefined {
+    const [spent] = this.#sql
+      .exec<Spent>(
+        "SELECT admitted_at, repeats, NULL AS gate FROM visits WHERE id = ?1 UNION ALL SELECT admitted_at, repeats, gate FROM claims WHERE id = ?1",
+        id,
+      )
+      .toArray();
+    return spent;
   }
 
   #recordOf(id: string): PassRecord | null {
@@ -241,7 +257,8 @@ export class GateObject extends DurableObject implements GatePort {
     }
     if (this.#keeper === null) return;
     this.#syncedAt = now;
-    this.#sql.exec("DELETE FROM visits WHERE admitted_at < ?", now - KEEP_VISITS_MS);
+    for (const table of ["visits", "claims"])
+      this.#sql.exec(`DELETE FROM ${table} WHERE admitted_at < ?`, now - KEEP_VISITS_MS);
     this.ctx.waitUntil(this.#tell(config, this.#keeper.report(now)));
   }
 

@@ -92,11 +92,12 @@ export interface Queue {
   /**
    * Marks the finished response of an outcome that has a room: `X-Waiting-Room`,
    * cookies, and the end of a session where the origin says `X-Waiting-Room-End: 1`
-   * (an order placed). `said` are the origin's fields, `headers` the response's.
+   * (an order placed). `said` are the origin's fields to this visitor (null: the answer
+   * is one of the cache, for all), `headers` the response's.
    */
   finish(
     outcome: GateOutcome,
-    { said, headers }: { readonly said: Headers; readonly headers: Headers },
+    { said, headers }: { readonly said: Headers | null; readonly headers: Headers },
     rooms: Readonly<Record<string, unknown>>,
     waitUntil: WaitUntil,
     now: number,
@@ -187,13 +188,13 @@ export function queueOf(
 
   function finish(
     outcome: GateOutcome,
-    { said, headers }: { readonly said: Headers; readonly headers: Headers },
+    { said, headers }: { readonly said: Headers | null; readonly headers: Headers },
     decided: Readonly<Record<string, unknown>>,
     waitUntil: WaitUntil,
     now: number,
   ): void {
     if (outcome.room === null) return;
-    const ended = said.has(END);
+    const ended = said?.has(END) ?? false;
     headers.delete(END);
     headers.set(WAITING_ROOM, outcome.kind);
     if (outcome.kind !== "admitted") return;

@@ -29,8 +29,16 @@ export interface GateWait {
 }
 
 export type GateAnswer =
-  /** `repeated`: the ticket was used a moment ago and the answer may have been lost; the pass is the same. */
-  | { readonly kind: "admit"; readonly admittedAt: number; readonly repeated: boolean }
+  /**
+   * `repeated`: the ticket was used a moment ago and the answer may have been lost; the pass is the same.
+   * `gate`: the one where that was, if it was another.
+   */
+  | {
+      readonly kind: "admit";
+      readonly admittedAt: number;
+      readonly repeated: boolean;
+      readonly gate?: number;
+    }
   | GateWait
   | { readonly kind: "spent" };
 

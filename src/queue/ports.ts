@@ -10,8 +10,8 @@ export interface GatePort {
   renew(config: RoomConfig, index: number, shown: Shown): Promise<Renewal>;
   /** The visitor is done: his place inside is free. */
   end(config: RoomConfig, index: number, id: string): Promise<void>;
-  /** Notes that a ticket is used at another gate; false where it was used before. */
-  claim(id: string): Promise<boolean>;
+  /** Notes that a ticket was used at gate `by`, at `admittedAt`; false where it was used before. */
+  claim(id: string, by: number, admittedAt: number): Promise<boolean>;
   /** ms for which the isolate may let in `freePerIsolate` a minute by itself; 0: it may not. */
   lend(config: RoomConfig, index: number, isolate: string): Promise<number>;
   giveBack(config: RoomConfig, index: number, isolate: string): Promise<void>;

@@ -180,7 +180,7 @@ export class Line {
         const asked = this.#ports.gate(config.room, gate).ask(config, gate, ask);
         const answer = await withDeadline(asked, GATE_PATIENCE_MS + (ask.patient ? HOLD_MS : 0));
         if (answer.kind === "wait") this.#refused.note(config, answer.beyond, answer.afterMs, now);
-        return { answer, gate };
+        return { answer, gate: answer.kind === "admit" ? (answer.gate ?? gate) : gate };
       } catch {
         // The next gate; the share of this one is lost until it is back.
       }

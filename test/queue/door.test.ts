@@ -275,6 +275,14 @@ describe("a pass", () => {
     expect(headers.get("x-waiting-room-end")).toBeNull();
     expect(headers.getSetCookie()[0]).toContain("Max-Age=0");
   });
+
+  it("goes on where an answer of the cache says so to all", async () => {
+    const { rig, cookies } = await inside();
+    const shopping = await rig.gate({ cookies });
+    const headers = new Headers();
+    rig.queue.finish(shopping, { said: null, headers }, rig.rooms, () => undefined, rig.now);
+    expect([headers.get("x-waiting-room"), headers.getSetCookie()]).toEqual(["admitted", []]);
+  });
 });
 
 describe("failures", () => {

@@ -47,10 +47,24 @@ describe("a gate", () => {
   it("lets another gate claim no ticket whose admission here is not stored yet, and loses no other of its batch", async () => {
     const { config, gate } = fresh({ rate: 1200 });
     const asked = Promise.all([gate.ask(config, 0, ask("a", 1)), gate.ask(config, 0, ask("b", 2))]);
-    const claims = await Promise.all([gate.claim("a"), gate.claim("c")]);
+    const claims = await Promise.all([gate.claim("a", 1, 0), gate.claim("c", 1, 0)]);
     expect((await asked).map(({ kind }) => kind)).toEqual(["admit", "admit"]);
     expect(claims).toEqual([false, true]);
-    expect(await gate.claim("b")).toBe(false);
+    expect(await gate.claim("b", 1, 0)).toBe(false);
+  });
+
+  it("answers for a ticket that another gate claimed here with the pass of that gate, which renews it", async () => {
+    const { config, gate } = fresh();
+    const home = gatePort(env.GATE, config.room, 5);
+    const first = await gate.ask(config, 0, { ...ask("a", 1), home: 5 });
+    if (first.kind !== "admit") throw new Error(first.kind);
+    // The answer was lost, and by now the room has more gates.
+    const more = { ...config, gates: 6, mostGates: 6 };
+    const again = await home.ask(more, 5, ask("a", 1));
+    expect(again).toEqual({ ...first, repeated: true, gate: 0 });
+    const pass = shown("a", first.admittedAt + config.passIdleMs);
+    expect((await gate.renew(more, 0, pass)).kind).toBe("renewed");
+    expect((await home.renew(more, 5, pass)).kind).toBe("dead");
   });
 
   it("remembers over a restart who was in, and starts without tokens", async () => {

@@ -204,7 +204,7 @@ describe("tokens", () => {
 
   it("are lent by no gate of a room that is not open", () => {
     const tokens = new Tokens(
-      roomConfig(roomPolicy({ rate: 6000, state: "queue-all" }), NO_PAST, START),
+      roomConfig(roomPolicy({ rate: 6000, state: "queue-all" }), null, START),
       NO_PAST,
       START,
     );
