@@ -14,6 +14,9 @@ export interface Classified {
   readonly pattern: string | undefined;
 }
 
+/** The class of paths of none, in `Served` and metrics. */
+export const UNCLASSIFIED = "none";
+
 /** Whether an origin may read a canonical path as another one: such a path has no class. */
 export function isAmbiguous(path: string): boolean {
   return AMBIGUOUS.test(path);
@@ -86,7 +89,7 @@ export class Classifier {
 }
 
 function unclassified(reason: ClassReason): Classified {
-  return { rules: undefined, name: "none", fragments: false, reason, pattern: undefined };
+  return { rules: undefined, name: UNCLASSIFIED, fragments: false, reason, pattern: undefined };
 }
 
 function decoded(path: string): string {

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { FaultList, readBlueprint } from "../authoring/index.ts";
 import { type ExplainedRequest, type Explanation, compileCache, explain } from "../cache/compile/index.ts";
+import { compileRoutes, refusals } from "../gateway/compile/index.ts";
 import { parseRequestWords } from "../sentinel/compile/index.ts";
 import { policySources } from "./project.ts";
 import { UsageError, wholeNumber } from "./usage.ts";
@@ -16,7 +17,7 @@ edge cache compile                    the compiled policy as JSON
 
 /**
  * `edge cache ...`; the exit code.
- * @throws FaultList where rules/cache.yaml or the blueprint is faulty
+ * @throws FaultList where rules/cache.yaml, rules/routes.yaml or the blueprint is faulty
  * @throws UsageError
  */
 export async function cacheCommand(args: readonly string[]): Promise<number> {
@@ -35,10 +36,13 @@ export async function cacheCommand(args: readonly string[]): Promise<number> {
 function explainCommand(args: readonly string[]): number {
   const { options, words } = optionsOf(args);
   const policy = policyOf(options.rules);
+  const routes = compileRoutes(options.rules ?? policySources().rulesDir);
+  if (routes.value === undefined) throw new FaultList(routes.faults);
   const { value: blueprint, faults } = readBlueprint(policySources().blueprint);
   if (blueprint === undefined) throw new FaultList(faults);
   const { domain } = blueprint;
-  const explanation = explain(policy, domain, withOptions(requestOf(words, domain, options), options));
+  const request = withOptions(requestOf(words, domain, options), options);
+  const explanation = explain(policy, domain, request, refusals(routes.value));
   process.stdout.write(
     options.json ? `${JSON.stringify(Object.fromEntries(explanation))}\n` : table(explanation),
   );

@@ -5,7 +5,7 @@
  * keep their bytes and encoding.
  */
 import type { TryFailure } from "./events.ts";
-import { refuseMediaRequest, stripCredentials } from "./media.ts";
+import { refuseMediaRequest, stripCredentials } from "./media-request.ts";
 import { askOrigin } from "./origin.ts";
 import { contentLength } from "./origin-response.ts";
 import type { CompiledRoutes } from "./compiled.ts";

@@ -1,50 +1,8 @@
 /**
- * Rules for media: only reading, only names that cannot mean another file, no
- * listings, and nothing that a browser would run in the store's name. Fails
- * closed. Pure.
+ * Rules for answers from Archive: nothing that a browser would run in the store's
+ * name. Fails closed. Pure.
  */
-import { EdgeError } from "../http/errors.ts";
-import type { PathPattern } from "./compiled.ts";
 import { mediaType } from "./origin-response.ts";
-
-/** Escapes that an archive might decode once more, or that end a name: "%", "\", control bytes; and hidden names. */
-const SUSPECT_NAME = /%(?:25|5C|7F|[01][0-9A-F])|\/\./;
-
-/**
- * @param path canonical
- * @param patterns what is media: their folders themselves are no files (an object store lists one at `/media?list-type=2`)
- * @throws EdgeError 405 for another method than GET or HEAD, 404 for a listing or a suspect name
- */
-export function refuseMediaRequest(
-  method: string,
-  path: string,
-  headers: Headers,
-  patterns: readonly PathPattern[],
-): void {
-  if (method !== "GET" && method !== "HEAD") {
-    throw new EdgeError({
-      code: "forbidden-method",
-      source: "client",
-      status: 405,
-      detail: "Media can only be read.",
-    });
-  }
-  const isFolder = path.endsWith("/") || patterns.includes(`${path}/*`);
-  if (isFolder || SUSPECT_NAME.test(path) || headers.has("upgrade")) {
-    throw new EdgeError({
-      code: "not-found",
-      source: "client",
-      status: 404,
-      detail: "There is no such file.",
-    });
-  }
-}
-
-/** Archive is public: no session of the store reaches it. */
-export function stripCredentials(headers: Headers): void {
-  headers.delete("cookie");
-  headers.delete("authorization");
-}
 
 /** `hero-1a2b3c4d.webp`, `hero.1a2b3c4d5e6f.webp`: a name that changes whenever its content does. */
 const HASHED_NAME = /[._-](?=[0-9a-f]*[0-9])[0-9a-f]{8,64}\.[A-Za-z0-9]{1,8}$/;

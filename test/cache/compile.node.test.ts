@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { compileCache, explain } from "../../src/cache/compile/index.ts";
+import { compileRoutes, refusals } from "../../src/gateway/compile/index.ts";
 import { cacheCommand } from "../../src/cli/cache.ts";
 
 /** Compiles this text as `cache.yaml`. */
@@ -72,20 +73,32 @@ describe("the shipped rules", () => {
       "only where the response says public, s-maxage or must-revalidate (Authorization); never from what is stored",
     ],
     ["GET /catalog Upgrade: websocket", "cached", "no: it asks for another protocol"],
-    [
-      "https://elsewhere.example/catalog",
-      "host",
-      "elsewhere.example is not store.acme.com: the edge answers 421 for it",
-    ],
+    ["https://elsewhere.example/catalog", "host", "elsewhere.example is not store.acme.com"],
+    ["https://elsewhere.example/catalog", "cached", "no: the edge answers 421"],
+    ["https://store.acme.com:8443/catalog", "cached", "no: the edge answers 421"],
+    ["https://store.acme.com:443/catalog", "cached", "yes, where the response allows it"],
+    ["http://localhost:8787/catalog", "cached", "yes, where the response allows it"],
+    ["TRACE /catalog", "cached", "no: the edge answers 405"],
+    ["CONNECT /catalog", "cached", "no: the edge answers 405"],
+    ["/media/", "cached", "no: the edge answers 404 (There is no such file.)"],
+    ["/media", "cached", "no: the edge answers 404 (There is no such file.)"],
+    ["/media/.env", "cached", "no: the edge answers 404 (There is no such file.)"],
+    ["POST /media/a.png", "cached", "no: the edge answers 405 (Media can only be read.)"],
+    ["GET /media/a.png Upgrade: websocket", "cached", "no: the edge answers 404 (There is no such file.)"],
+    ["/media/a.png", "cached", "yes, where the response allows it"],
+    ["/Admin/x", "cached", "no: the path is private; without the Fabric's credentials it is an unknown one"],
+    ["/%61dmin", "cached", "no: the path is private; without the Fabric's credentials it is an unknown one"],
   ];
   it.each(explained)("explain %s: %s is %s", (text, label, expected) => {
     const { value } = compileCache("rules");
-    if (value === undefined) throw new Error("no policy");
+    const { value: routes } = compileRoutes("rules");
+    if (value === undefined || routes === undefined) throw new Error("no policy");
     const [, method = "GET", address = "", name = "x-none", field = ""] =
       /^(?:([A-Z]+) )?(\S+)(?: ([\w-]+): (.*))?$/.exec(text) ?? [];
     const url = address.startsWith("/") ? `https://store.acme.com${address}` : address;
     const request = { method, url, headers: new Headers({ [name]: field }), hasBody: false };
-    expect(Object.fromEntries(explain(value, "store.acme.com", request))[label]).toBe(expected);
+    const explanation = explain(value, "store.acme.com", request, refusals(routes));
+    expect(Object.fromEntries(explanation)[label]).toBe(expected);
   });
 
   it("explain, asked badly, says what to write", async () => {
@@ -178,6 +191,7 @@ classes:
     ],
     ["jitter: 10", "dimensions: [constructor]", /there is no dimension constructor/],
     ["jitter: 10", "dimensions: [currency]", /there is no dimension currency; declare it under dimensions/],
+    ["  assets:", "  none:", /classes.none: is what paths of no class are called; choose another name/],
     ["version: 1", "version: 2", /version: unknown version; write 1/],
     ["classes:", "klasses:", /classes: is missing \(a mapping\); add it/],
     [

@@ -92,6 +92,13 @@ describe("rules/routes.yaml", () => {
         /not a media path/,
         /media\.paths/,
       ],
+      [
+        "moved: []",
+        "moved: [{ from: /media/d/*, to: /media/e/* }]",
+        "from: /media/d/*",
+        /is a media path already, which Compute never serves/,
+        /begin with a folder of the storefront/,
+      ],
       ["moved: []", "moved: [{ from: /d, to: /media/d/* }]", "from: /d,", /not a folder/, /end it in/],
       ["stall: 60s", "stal: 60s", "stal: 60s", /unknown key/, /spelling/],
       ["hsts: max-age=31536000", "hsts: forever", "hsts: forever", /no max-age/, /begin with/],

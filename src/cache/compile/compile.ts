@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type Fault, type PolicyFile, readPolicy } from "../../authoring/index.ts";
 import type { CacheClass, CompiledCachePolicy, Dimension } from "../compiled.ts";
+import { UNCLASSIFIED } from "../classify.ts";
 import { isNeverForwarded } from "../origin-request.ts";
 import { type CacheFile, cacheFile } from "./schema.ts";
 
@@ -108,6 +109,7 @@ function classFaults(
   report: Report,
 ): void {
   const at = (...path: readonly PropertyKey[]): PropertyKey[] => ["classes", name, ...path];
+  if (name === UNCLASSIFIED) report(at(), "is what paths of no class are called", "choose another name");
   for (const [index, wanted] of given.dimensions.entries()) {
     if (!Object.hasOwn(file.dimensions, wanted))
       report(at("dimensions", index), `there is no dimension ${wanted}`, "declare it under dimensions");

@@ -17,8 +17,16 @@ export interface ExplainedRequest {
   readonly hasBody: boolean;
 }
 
-/** Explains class, key, variance and lifetime of a request to the store at `domain`. Pure. */
-export function explain(policy: CompiledCachePolicy, domain: string, request: ExplainedRequest): Explanation {
+/**
+ * Explains class, key, variance and lifetime of a request to the store at `domain`. Pure.
+ * @param refused what the gateway refuses before the cache is asked, in words; undefined where it does not
+ */
+export function explain(
+  policy: CompiledCachePolicy,
+  domain: string,
+  request: ExplainedRequest,
+  refused: (target: CanonicalTarget, request: ExplainedRequest) => string | undefined,
+): Explanation {
   const target = canonicalize(request.url);
   const { path, query, faults } = target;
   const before: [string, string][] = [
@@ -26,11 +34,18 @@ export function explain(policy: CompiledCachePolicy, domain: string, request: Ex
   ];
   const written = target.rawTarget.split("#", 1)[0] ?? "";
   if (written !== `${path}${query === "" ? "" : `?${query}`}`) before.push(["written as", written]);
-  const host = target.authority.replace(/:\d+$/, "");
-  if (host !== domain && host !== "127.0.0.1" && host !== "localhost")
-    before.push(["host", `${target.authority} is not ${domain}: the edge answers 421 for it`]);
+  if (!isOwnHost(target.authority, domain))
+    return [
+      ...before,
+      ["host", `${target.authority} is not ${domain}`],
+      ["cached", "no: the edge answers 421"],
+    ];
+  if (request.method === "TRACE" || request.method === "CONNECT")
+    return [...before, ["cached", "no: the edge answers 405"]];
   if (faults.length > 0)
     return [...before, ["cached", `no: the edge refuses the target with 400 or 414 (${faults.join(", ")})`]];
+  const gateway = refused(target, request);
+  if (gateway !== undefined) return [...before, ["cached", `no: ${gateway}`]];
   const classifier = new Classifier(policy);
   const classified = classifier.classOf(path);
   before.push(["class", classText(classified)]);
@@ -38,6 +53,12 @@ export function explain(policy: CompiledCachePolicy, domain: string, request: Ex
   const refusal = refusalOf(request, classified, path);
   if (rules === undefined || refusal !== undefined) return [...before, ["cached", `no: ${refusal ?? ""}`]];
   return [...before, ...ofCacheable(policy, domain, request, rules, target)];
+}
+
+/** The domain under a port that the edge answers at, or this machine as `serve` is reached. */
+function isOwnHost(authority: string, domain: string): boolean {
+  const names = [domain, `${domain}:80`, `${domain}:443`];
+  return names.includes(authority) || /^(?:127\.0\.0\.1|localhost)(?::\d+)?$/.test(authority);
 }
 
 function ofCacheable(

@@ -8,6 +8,8 @@ import type { Backoff, CompiledRoutes, FirstByteLimits } from "../compiled.ts";
 import { matchesPath } from "../routes.ts";
 import { type RoutesFile, routesSchema } from "./schema.ts";
 
+export { refusals } from "./explain.ts";
+
 /** @param rulesDir the folder that holds routes.yaml */
 export function compileRoutes(rulesDir: string): {
   value: CompiledRoutes | undefined;
@@ -46,7 +48,14 @@ function contradictions(file: PolicyFile<RoutesFile>, routes: RoutesFile): Fault
       complain(["origin", name, "at_most"], "is shorter than `for`", "raise at_most, or lower for");
     }
   }
-  routes.compute.moved.forEach(({ to }, index) => {
+  routes.compute.moved.forEach(({ from, to }, index) => {
+    if (routes.media.paths.some((pattern) => covers(pattern, from))) {
+      complain(
+        ["compute", "moved", index, "from"],
+        `${from} is a media path already, which Compute never serves`,
+        "begin with a folder of the storefront, or remove it",
+      );
+    }
     if (!routes.media.paths.some((pattern) => matchesPath(pattern, to.slice(0, -2)))) {
       complain(
         ["compute", "moved", index, "to"],
