@@ -6,7 +6,7 @@ import { parseRequestWords } from "../sentinel/compile/index.ts";
 import { policySources } from "./project.ts";
 import { UsageError, wholeNumber } from "./usage.ts";
 
-const USAGE = `edge cache explain URL|PATH|REQUEST   what the cache makes of a request: an address, a curl line
+export const USAGE = `edge cache explain URL|PATH|REQUEST   what the cache makes of a request: an address, a curl line
                                       (quoted or not), a HAR entry or a raw request
 edge cache compile                    the compiled policy as JSON
   --rules FOLDER         instead of RULES_DIR or rules/

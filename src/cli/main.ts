@@ -12,6 +12,8 @@ type Command = (args: string[]) => Promise<number>;
 
 interface Verb {
   readonly summary: string;
+  /** Where the summary does not say it all. */
+  readonly usage?: () => Promise<string>;
   readonly load: () => Promise<Command>;
 }
 
@@ -38,6 +40,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   },
   rules: {
     summary: "check | test | explain | score | publish | rollback: Sentinel's rules",
+    usage: async () => (await import("./rules.ts")).USAGE,
     load: async () => (await import("./rules.ts")).rulesCommand,
   },
   mode: {
@@ -62,10 +65,12 @@ const VERBS: Readonly<Record<string, Verb>> = {
   },
   cache: {
     summary: "explain URL|CURL: class, key, variance, lifetime and why",
+    usage: async () => (await import("./cache.ts")).USAGE,
     load: async () => (await import("./cache.ts")).cacheCommand,
   },
   room: {
     summary: "status | open | queue-all | suspend | rate | sold-out | event: waiting rooms",
+    usage: async () => (await import("./room.ts")).USAGE,
     load: async () => (await import("./room.ts")).roomCommand,
   },
 };
@@ -74,6 +79,12 @@ function usage(): string {
   const width = Math.max(...Object.keys(VERBS).map((verb) => verb.length));
   const rows = Object.entries(VERBS).map(([verb, { summary }]) => `  ${verb.padEnd(width)}  ${summary}`);
   return `edge <command> [arguments]\n\n${rows.join("\n")}\n\nThe running edge is found by EDGE_URL (default http://127.0.0.1:8787) and ADMIN_TOKEN.`;
+}
+
+/** Whether help is asked for; what follows `curl` is curl's, and what follows `--` is no option. */
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.findIndex((word) => word === "curl" || word === "--");
+  return args.slice(0, end < 0 ? args.length : end).some((word) => word === "--help" || word === "-h");
 }
 
 /** Values of `.dev.vars` serve where the environment itself has none, as wrangler reads them. */
@@ -86,12 +97,16 @@ function loadDevVars(): void {
 
 async function main(argv: string[]): Promise<number> {
   const [name, ...args] = argv;
-  if (name === undefined || name === "help" || name === "--help") {
+  if (name === undefined || name === "help" || name === "--help" || name === "-h") {
     process.stdout.write(`${usage()}\n`);
     return name === undefined ? 2 : 0;
   }
   const verb = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
   if (verb === undefined) throw new UsageError(`there is no command "${name}"\n\n${usage()}`);
+  if (asksForHelp(args)) {
+    process.stdout.write(`${(await verb.usage?.()) ?? `edge ${name} ${verb.summary}`}\n`);
+    return 0;
+  }
   loadDevVars();
   const command = await verb.load();
   return command(args);

@@ -4,7 +4,7 @@ import { callApi } from "./client.ts";
 import { reasonOf } from "./operate.ts";
 import { UsageError } from "./usage.ts";
 
-const USAGE = `usage: edge room status [ROOM]
+export const USAGE = `usage: edge room status [ROOM]
        edge room open|queue-all|hold|suspend|sold-out ROOM
        edge room rate ROOM RATE                     as 600/min or 10/s
        edge room message ROOM TEXT                  said on the waiting page; "" removes it

@@ -23,7 +23,7 @@ import { publishRules, rollbackRules } from "./publish.ts";
 import { replayCommand } from "./replay.ts";
 import { UsageError, wholeNumber } from "./usage.ts";
 
-const USAGE = `edge rules <command> [--rules DIR]
+export const USAGE = `edge rules <command> [--rules DIR]
   check [--verbose]             compile all of rules/ and print every fault; --verbose: every expression's engine
   test                          run the examples beside the rules
   score FILE.jsonl... [--wrong N]   detection and false positives by set, and the rules to blame
@@ -36,7 +36,6 @@ const USAGE = `edge rules <command> [--rules DIR]
   schema                        JSON Schema of a rule file, for editors`;
 
 const OPTIONS = {
-  help: { type: "boolean", short: "h" },
   rules: { type: "string" },
   verbose: { type: "boolean" },
   wrong: { type: "string" },
@@ -52,10 +51,6 @@ type Options = ReturnType<typeof readArgs>["values"];
 export async function rulesCommand(args: string[]): Promise<number> {
   const { values, positionals } = readArgs(args);
   const [command, ...rest] = positionals;
-  if (values.help === true) {
-    print(USAGE);
-    return 0;
-  }
   switch (command) {
     case "check":
       return check(values);

@@ -29,6 +29,31 @@ describe("the commands", { timeout: 60_000 }, () => {
       });
   });
 
+  it.each([
+    ["purge --help", "--tag T | --url U | --prefix P | --all"],
+    ["purge --tag x -h", "edge purge"],
+    ["mode --help", "edge mode block | monitor"],
+    ["status --help", "edge status"],
+    ["audit -h", "--limit N"],
+    ["console --help", "edge console"],
+    ["start --help", "edge start"],
+    ["serve --help", "edge serve"],
+    ["compile --help", "edge compile"],
+    ["bundle --help", "edge bundle"],
+    ["blueprint check --help", "edge blueprint check"],
+    ["cache explain --help", "--header 'Name: value'"],
+    ["room rate --help", "edge room rate ROOM RATE"],
+    ["-h", "edge <command> [arguments]"],
+  ])("edge %s prints the usage", (line, usage) => {
+    expect(edge(...line.split(" "))).toEqual({ status: 0, out: expect.stringContaining(usage), err: "" });
+  });
+
+  it("curl's own options are not ours", () => {
+    const { status, out } = edge("cache", "explain", "curl", "https://store.acme.com/catalog", "-H", "-h: x");
+    expect(out).not.toContain("--rules FOLDER");
+    expect(status).toBe(0);
+  });
+
   it("score: a line that is no request, with its place and without a stack", () => {
     const file = join(folder, "corpus.jsonl");
     writeFileSync(file, "\n{ not JSON\n");
