@@ -49,16 +49,21 @@ export const PER_REQUEST: ReadonlySet<string> = new Set([
 
 /** Value of the first cookie of that name (RFC 6265 section 4.2.1); null where there is none. */
 export function cookieValue(headers: FieldReader, name: string): string | null {
+  for (const value of cookieValues(headers, name)) return value;
+  return null;
+}
+
+/** The values of all cookies of that name, as sent. */
+export function* cookieValues(headers: FieldReader, name: string): Generator<string, void> {
   const header = headers.get("cookie");
-  if (header === null || !header.includes(name)) return null;
+  if (header === null || !header.includes(name)) return;
   for (let start = 0; start < header.length;) {
     const end = pairEnd(header, start);
     const pair = header.slice(start, end);
     const equals = pair.indexOf("=");
-    if (equals > 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim();
+    if (equals > 0 && pair.slice(0, equals).trim() === name) yield pair.slice(equals + 1).trim();
     start = end + 1;
   }
-  return null;
 }
 
 const SEMICOLON = 0x3b;

@@ -1,7 +1,9 @@
 /** The room's cookies: `ticket.<room>` and `pass.<room>`, bound to this host where the store is on https. */
-import { cookieValue } from "../http/headers.ts";
+import { cookieValue, cookieValues } from "../http/headers.ts";
 
 export type CookieKind = "ticket" | "pass";
+
+const MOST_OF_ONE_NAME = 4;
 
 export class Cookies {
   readonly #secure: boolean;
@@ -13,6 +15,11 @@ export class Cookies {
 
   read(headers: Headers, kind: CookieKind, room: string): string | null {
     return cookieValue(headers, this.#name(kind, room));
+  }
+
+  /** The first few of that name: one that is set on the store's parent domain may stand before the room's own. */
+  readAll(headers: Headers, kind: CookieKind, room: string): string[] {
+    return [...cookieValues(headers, this.#name(kind, room))].slice(0, MOST_OF_ONE_NAME);
   }
 
   /** A Set-Cookie value. @param maxAge seconds; 0 takes the cookie away */

@@ -18,7 +18,12 @@ export interface RoomDesk {
     current: unknown,
     input: unknown,
     now: number,
-  ): Promise<{ readonly value: RoomSettings } | { readonly refused: string }>;
+  ): Promise<
+    | { readonly value: RoomSettings }
+    | { readonly refused: string }
+    /** There is no such room. */
+    | { readonly unknown: string }
+  >;
   /** So many replicas of the storefront are ready: rooms with `rate: auto` follow. */
   ready(replicas: number, settings: Readonly<Record<string, unknown>>, now: number): Promise<void>;
 }
@@ -95,7 +100,7 @@ export function deskOf(rooms: readonly RoomPolicy[], ports: Ports): RoomDesk {
       const room = roomNamed(name);
       if (room === undefined) {
         const names = rooms.map((each) => each.name).join(", ") || "none";
-        return { refused: `There is no room ${name}; the rooms are: ${names}.` };
+        return { unknown: `There is no room ${name}; the rooms are: ${names}.` };
       }
       // With the schemas of changes, which shoppers' isolates do without.
       const { applyRoomChange } = await import("./settings.ts");

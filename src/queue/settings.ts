@@ -96,7 +96,7 @@ export const eventSchema = z
     };
   });
 
-/** Body `change` of `POST /_edge/api/rooms/<room>`: one or more of these at once; `null` returns to the policy's value. */
+/** Body of `POST /_edge/api/rooms/<room>` without `reason` and `version`: one or more of these at once; state, rate and message `null` are the policy's again. */
 export const roomChangeSchema = z
   .strictObject({
     state: stateSchema.nullable(),
@@ -120,7 +120,7 @@ export type RoomChangeResult =
 /**
  * What an operator's change makes of a room's settings.
  * @param before stored settings; null: never changed
- * @param change the request's `change`, unchecked
+ * @param change the request's body without `reason` and `version`, unchecked
  */
 export function applyRoomChange(
   policy: RoomPolicy,

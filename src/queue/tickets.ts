@@ -35,6 +35,21 @@ export class Tickets {
     return latest !== undefined && latest.dueAt > read.dueAt ? latest : read;
   }
 
+  /** The first that is a place in line; else what is wrong with the first; null: there is none. */
+  async readFirst(
+    values: readonly string[],
+    expected: Expected,
+    now: number,
+  ): Promise<Ticket | TicketFault | null> {
+    let fault: TicketFault | null = null;
+    for (const value of values) {
+      const read = await this.read(value, expected, now);
+      if (typeof read === "object") return read;
+      fault ??= read;
+    }
+    return fault;
+  }
+
   async write(ticket: Ticket): Promise<string> {
     const value = await writeTicket(this.#keys, ticket);
     remember(this.#own, value, ticket);

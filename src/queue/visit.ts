@@ -102,9 +102,9 @@ export class Line {
   /** A place in line, or the way in where its turn has come. @param lost why an earlier pass is gone */
   async queue(visit: Visit, lost: TicketFault | null): Promise<Verdict> {
     const { policy, config, visitor, now } = visit;
-    const value = this.#cookies.read(visitor.headers, "ticket", policy.name);
+    const values = this.#cookies.readAll(visitor.headers, "ticket", policy.name);
     const expected = { room: policy.name, epoch: config.epoch, returnWithinMs: policy.returnWithinMs };
-    const read = value === null ? null : await this.#tickets.read(value, expected, now);
+    const read = await this.#tickets.readFirst(values, expected, now);
     const held = typeof read === "object" ? read : null;
     const fault = typeof read === "string" ? read : lost;
     if (held === null && !this.#newcomers.mayTake(visitor.clientIp, policy.ticketsPerAddress, now)) {

@@ -24,14 +24,12 @@ function api() {
     longestLifetimeMs: 86_400_000,
     rooms: {
       list: (settings) => Promise.resolve(settings),
-      next: async (room, current, input) =>
-        room === "sale" &&
-        typeof input === "object" &&
-        input !== null &&
-        "rate" in input &&
-        Number(input.rate) > 0
+      next: async (room, current, input) => {
+        if (room !== "sale") return { unknown: "there is no such room" };
+        return typeof input === "object" && input !== null && "rate" in input && Number(input.rate) > 0
           ? { value: { ...(current as object | null), rate: input.rate } }
-          : { refused: "the rate must be above 0" },
+          : { refused: "the rate must be above 0" };
+      },
     },
     ruleNames: (version) =>
       Promise.resolve(new Set(version === null ? ["942100", "tag:sqli"] : ["published"])),
@@ -224,6 +222,7 @@ describe("what is refused", () => {
     },
     { name: "a purge of two tags in one", path: "/purge", body: { tags: ["a,b"], reason: "r" }, status: 400 },
     { name: "a purge of nothing", path: "/purge", body: { reason: "r" }, status: 400 },
+    { name: "a room that is not there", path: "/rooms/nowhere", body: { rate: 1, reason: "r" }, status: 404 },
     { name: "a room that cannot be", path: "/rooms/..%2fx", body: { rate: 1, reason: "r" }, status: 400 },
     {
       name: "an unknown package",
@@ -240,7 +239,7 @@ describe("what is refused", () => {
     expect(answer.body["requestId"]).toBe("r-1");
     expect((await get("/audit")).body).toEqual({ entries: [], next: null });
   });
-  it("covers every refusal above", () => expect(refusals).toHaveLength(21));
+  it("covers every refusal above", () => expect(refusals).toHaveLength(22));
 
   it("takes our own origin", async () => {
     const { post } = api();

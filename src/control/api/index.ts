@@ -35,13 +35,13 @@ import { refusal, requireOwnUrl, requireRule, requireTag } from "./refusals.ts";
 export interface RoomDesk {
   /** The rooms as operators see them, from their published settings by name. */
   list(settings: Readonly<Record<string, unknown>>): Promise<unknown>;
-  /** The room's next settings; `current` is null where none were published. A string is why it is refused. */
+  /** The room's next settings; `current` is null where none were published. `refused` is why, `unknown` that there is no such room. */
   next(
     room: string,
     current: unknown,
     input: unknown,
     now: number,
-  ): Promise<{ readonly value: unknown } | { readonly refused: string }>;
+  ): Promise<{ readonly value: unknown } | { readonly refused: string } | { readonly unknown: string }>;
 }
 
 export interface ControlRoutesOptions {
@@ -138,6 +138,7 @@ function registerChanges(app: Hono<Env>, options: ControlRoutesOptions): void {
     const room = checkInput(roomName, c.req.param("room"));
     const { rooms: current, versions } = await published(control);
     const next = await rooms.next(room, current[room] ?? null, settings, c.env.now);
+    if ("unknown" in next) throw refusal("not-found", 404, next.unknown);
     if ("refused" in next) throw refusal("payload-invalid", 400, next.refused);
     // What was validated is what was read: another change in between is a conflict.
     const seen = version ?? ifMatch(c) ?? versions[`room:${room}` satisfies Subject] ?? 0;
