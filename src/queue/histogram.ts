@@ -1,7 +1,8 @@
 /**
  * Who is alive in the line, by place: counts of polls that are due. A poll moves
  * its ticket from the old due time to the new one; who stops polling expires by
- * himself, and a lost report heals when what it spoke of expires.
+ * himself, a late report takes that back, and a lost one heals when what it spoke
+ * of expires.
  */
 
 /** One change: `count` tickets of place `bin` that are due at `due` (both in their own units) came or went. */
@@ -80,7 +81,10 @@ export class AliveHistogram {
   add(deltas: readonly Delta[], now: number): void {
     this.#expire(now);
     for (const [bin, due, count] of deltas) {
-      if (due <= this.#expiredTo) continue;
+      if (due <= this.#expiredTo) {
+        if (count < 0) this.#takeBack(bin, -count);
+        continue;
+      }
       let bins = this.#byDue.get(due);
       if (bins === undefined) this.#byDue.set(due, (bins = new Map()));
       bins.set(bin, (bins.get(bin) ?? 0) + count);
@@ -131,6 +135,17 @@ export class AliveHistogram {
       this.#backByDue.delete(due);
       this.#byDue.delete(due);
     }
+  }
+
+  /** Reports of large rooms may be later than a poll is waited for: their visitors had not left. */
+  #takeBack(bin: number, count: number): void {
+    if (bin >= UNDRAWN) {
+      this.#left -= count;
+      return;
+    }
+    this.#neverBack -= count;
+    const { back, gone } = this.#newcomers;
+    this.#newcomers = { back: back + count, gone: Math.max(0, gone - count) };
   }
 
   #learn(back: number, gone: number): void {

@@ -101,6 +101,33 @@ describe("the alive histogram", () => {
     expect(alive.neverBack).toBeGreaterThan(60);
   });
 
+  it("takes back that somebody left where the news of his poll was late", () => {
+    const alive = new AliveHistogram(1000);
+    const due = dueUnit(START + 5000);
+    alive.add(
+      [
+        [3, due, 60],
+        [newcomerBin(4), due, 60],
+      ],
+      START,
+    );
+    const later = START + 5000 + GRACE_MS + 2000;
+    expect(alive.spans(later, null)).toEqual([]);
+    expect([alive.left, alive.neverBack, alive.returning]).toEqual([60, 60, 0]);
+    const next = dueUnit(later + 5000);
+    alive.add(
+      [
+        [3, due, -50],
+        [3, next, 50],
+        [newcomerBin(4), due, -45],
+        [4, next, 45],
+      ],
+      later,
+    );
+    expect([alive.left, alive.neverBack, alive.returning]).toEqual([10, 15, 0.75]);
+    expect(alive.spans(later, null).map(({ count }) => count)).toEqual([50, 45]);
+  });
+
   it("spreads those without a lot over the pre-queue", () => {
     const alive = new AliveHistogram(1000);
     alive.add([[UNDRAWN, dueUnit(START), 100]], START);
