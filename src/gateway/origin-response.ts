@@ -23,11 +23,14 @@ export const INTERNAL: ReadonlySet<string> = new Set([
   "x-waiting-room-end",
 ]);
 
+/** Tags by RFC 9875, which the cache keeps to itself. */
+const GROUPS = "cache-groups";
+
 /** Bytes of the fields that a client gets to see, as HTTP/1.1 writes them. */
 export function headerBytes(headers: Headers): number {
   let bytes = 0;
   for (const [name, value] of headers)
-    if (!INTERNAL.has(name)) bytes += name.length + value.length + ": \r\n".length;
+    if (!INTERNAL.has(name) && name !== GROUPS) bytes += name.length + value.length + ": \r\n".length;
   return bytes;
 }
 
