@@ -1,4 +1,5 @@
 /** What came out of a load test: the cap and the order from what the gates have stored, the rest from the visitors. */
+import { mostWithin } from "../../test/support/node/queuer.ts";
 import type { Crowd } from "./crowd.ts";
 import type { Admission } from "./edge.ts";
 
@@ -9,17 +10,6 @@ export interface Outage {
   /** ms since the epoch. */
   readonly from: number;
   readonly to: number;
-}
-
-/** Most times within any `ms`. */
-export function mostWithin(times: readonly number[], ms = WINDOW_MS): number {
-  let most = 0;
-  let first = 0;
-  for (const [last, time] of times.entries()) {
-    while (time - (times[first] ?? time) >= ms) first += 1;
-    most = Math.max(most, last - first + 1);
-  }
-  return most;
 }
 
 export function quantile(values: readonly number[], q: number): number {
@@ -97,8 +87,11 @@ export function report(run: Run, print: (line: string) => void): boolean {
   });
   const issued = crowd.visitors.flatMap(({ ticket }) => (ticket === null ? [] : [ticket.issuedAt]));
   const seen = crowd.visitors.flatMap(({ admittedAt }) => (admittedAt > 0 ? [admittedAt] : []));
-  const peak = mostWithin(times);
-  const seenPeak = mostWithin(seen.toSorted((a, b) => a - b));
+  const peak = mostWithin(times, WINDOW_MS);
+  const seenPeak = mostWithin(
+    seen.toSorted((a, b) => a - b),
+    WINDOW_MS,
+  );
   const percent = (share: number, digits = 2): string => `${(100 * share).toFixed(digits)}%`;
   const use = used(issued, times, perMinute, outage);
   const { pages, polls, entries } = crowd.requests;
