@@ -3,7 +3,7 @@
  * object on clocks of their own, with messages that take time and get lost. Its
  * decisions are the code that runs at the edge; nothing stands in its place.
  */
-import { peopleBefore, pollAfterMs, promise, waitMs } from "../../src/queue/estimate.ts";
+import { aheadAfter, peopleBefore, pollAfterMs, promise, waitMs } from "../../src/queue/estimate.ts";
 import { type Delta, dueUnit, GRACE_MS, newcomerBin } from "../../src/queue/histogram.ts";
 import { hash } from "../../src/queue/gates.ts";
 import { GateKeeper } from "../../src/queue/keeper.ts";
@@ -11,7 +11,7 @@ import { Probes } from "../../src/queue/probes.ts";
 import { Refusals } from "../../src/queue/refusals.ts";
 import { roomConfig, type RoomConfig } from "../../src/queue/room-config.ts";
 import { firstReportMs, Room, type RoomMemory } from "../../src/queue/room.ts";
-import { extrapolated } from "../../src/queue/watermark.ts";
+import { blindMs, extrapolated } from "../../src/queue/watermark.ts";
 import { measure, type Outcome } from "./figures.ts";
 import { policyOf, type Scenario } from "./scenarios.ts";
 import type { GateReport, GateWait, RoomSnapshot } from "../../src/queue/messages.ts";
@@ -253,11 +253,7 @@ class Simulation {
     const wait = this.#mayAsk(isolate, place, snapshot, local) ? this.#ask(visitor, place) : null;
     if (wait === "admitted") return;
     if (wait !== null) isolate.refusals.note(this.#config, wait.beyond, wait.afterMs, local);
-    const ahead = snapshot === null ? null : Math.max(peopleBefore(snapshot, place, []), wait?.ahead ?? 0);
-    const expected =
-      snapshot === null || ahead === null
-        ? 5000
-        : Math.max(waitMs(ahead + 1, snapshot.perSecond, snapshot.leaving), wait?.afterMs ?? 0);
+    const expected = snapshot === null ? 5000 : this.#expected(snapshot, place, wait, local);
     const turnAt = promise(this.#promised[visitor] ?? 0, local + expected, local);
     if (snapshot !== null) this.#promised[visitor] = turnAt;
     if (this.#told[visitor] === 0 && snapshot !== null) {
@@ -269,6 +265,14 @@ class Simulation {
     // Pages come back a little late, as the network has it.
     const back = now + after + this.#random() * 300;
     this.#schedule(visitor, Math.max(tick + 1, Math.round((back - EPOCH) / TICK)));
+  }
+
+  /** ms; as the edge's standing. */
+  #expected(snapshot: RoomSnapshot, place: number, wait: GateWait | null, local: number): number {
+    const { perSecond, leaving, at } = snapshot;
+    const then = peopleBefore(snapshot, place, []);
+    const ahead = Math.max(aheadAfter(then, perSecond, leaving, blindMs(at, local)), wait?.ahead ?? 0);
+    return Math.max(waitMs(ahead + 1, perSecond, leaving), wait?.afterMs ?? 0);
   }
 
   #mayAsk(isolate: Isolate, place: number, snapshot: RoomSnapshot | null, local: number): boolean {

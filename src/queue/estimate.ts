@@ -58,6 +58,13 @@ export function waitMs(ahead: number, perSecond: number, leaving: number): numbe
   return seconds * 1000;
 }
 
+/** How many of `ahead` are still before somebody `ms` later, as `waitMs` counts: what he then waits is shorter by `ms`. */
+export function aheadAfter(ahead: number, perSecond: number, leaving: number, ms: number): number {
+  const seconds = ms / 1000;
+  const called = leaving > 1e-6 ? (perSecond * Math.expm1(leaving * seconds)) / leaving : perSecond * seconds;
+  return Math.max(0, (ahead - called) * Math.exp(-leaving * seconds));
+}
+
 /** A promise may be missed by this much, and this share, before a later one is made. */
 const SLACK_MS = 4000;
 const SLACK_SHARE = 0.2;

@@ -91,6 +91,11 @@ export interface RoomSettings {
 /** What visitors meet: the room's state, or the part of an event that is going on. */
 export type RoomPhase = RoomState | "pre-queue" | "event";
 
+/** Whether the line moves. */
+export function admits(phase: RoomPhase): boolean {
+  return phase === "open" || phase === "event" || phase === "queue-all";
+}
+
 /** All that decides about a request, from policy, operators and the time. Gates and the room object get it with each call. */
 export interface RoomConfig {
   readonly room: string;

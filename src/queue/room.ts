@@ -8,7 +8,7 @@ import type { PlaceTable } from "./estimate.ts";
 import { AliveHistogram, type Span } from "./histogram.ts";
 import { holdsAtGate } from "./keeper.ts";
 import { Rates } from "./rates.ts";
-import { automaticRate, type RoomConfig } from "./room-config.ts";
+import { admits, automaticRate, type RoomConfig } from "./room-config.ts";
 import { calledAhead, extrapolated, nextBoost, nextWatermark, placeAt, type Watermark } from "./watermark.ts";
 import type { GateReport, RoomSnapshot, ToldRate } from "./messages.ts";
 
@@ -196,9 +196,7 @@ export class Room {
   /** Once a second: rates, and what follows from them. */
   #settle(now: number): void {
     const rates = this.#rates;
-    const { phase } = this.#config;
-    const waiting =
-      this.#watermark.key !== null && (phase === "open" || phase === "event" || phase === "queue-all");
+    const waiting = this.#watermark.key !== null && admits(this.#config.phase);
     rates.settle(this.#histogram, this.#share(), waiting, now);
     const waited = this.#watermark.key !== null && rates.possible > 0;
     const used = rates.admitting / rates.possible;

@@ -1,7 +1,8 @@
 /** Where a visitor stands, what he is told of it, and when he is to ask again. Pure. */
-import { peopleBefore, pollAfterMs, promise, waitMs } from "./estimate.ts";
-import type { RoomConfig } from "./room-config.ts";
+import { aheadAfter, peopleBefore, pollAfterMs, promise, waitMs } from "./estimate.ts";
+import { admits, type RoomConfig } from "./room-config.ts";
 import type { Ticket, TicketFault } from "./ticket.ts";
+import { blindMs } from "./watermark.ts";
 import type { GateWait, RoomSnapshot } from "./messages.ts";
 
 /** Where a visitor stands, for the page and for programs. */
@@ -24,16 +25,19 @@ const BLIND_POLL_MS = 5000;
 /** Least wait that polls reckon with in a line that was stopped: nobody in it is about to come in. */
 const STOPPED_MS = 10_000;
 
-/**
- * @param place null while the ticket's lot is not drawn
- * @param issued when this isolate itself issued tickets lately
- */
+export interface Known {
+  /** null while the ticket's lot is not drawn. */
+  readonly place: number | null;
+  readonly snapshot: RoomSnapshot | null;
+  readonly gateWait: GateWait | null;
+  /** When this isolate itself issued tickets lately, earliest first. */
+  readonly issued: readonly number[];
+}
+
 export function standingOf(
+  { phase }: RoomConfig,
   ticket: Ticket,
-  place: number | null,
-  snapshot: RoomSnapshot | null,
-  gateWait: GateWait | null,
-  issued: readonly number[],
+  { place, snapshot, gateWait, issued }: Known,
   now: number,
 ): Standing {
   const common = {
@@ -44,9 +48,12 @@ export function standingOf(
     seed: snapshot?.seed ?? null,
   };
   if (snapshot === null || place === null) return { ...common, ahead: null, turnAt: null, expectedMs: null };
-  const known = peopleBefore(snapshot, place, issued);
+  const { perSecond, leaving } = snapshot;
+  const then = peopleBefore(snapshot, place, issued);
+  // Without news of it the line goes on: polls as rare as they were would miss their turn.
+  const known = aheadAfter(then, perSecond, leaving, admits(phase) ? blindMs(snapshot.at, now) : 0);
   const ahead = Math.round(Math.max(gateWait?.ahead ?? 0, known));
-  const wait = waitMs(ahead + 1, snapshot.perSecond, snapshot.leaving);
+  const wait = waitMs(ahead + 1, perSecond, leaving);
   const expectedMs = Math.max(gateWait?.afterMs ?? 0, wait);
   const turnAt = Math.max(now, promise(ticket.promisedAt, now + expectedMs, now));
   return { ...common, ahead, turnAt, expectedMs };

@@ -15,7 +15,7 @@ import { Passes } from "./passes.ts";
 import type { Ports } from "./ports.ts";
 import { Probes } from "./probes.ts";
 import { Refusals } from "./refusals.ts";
-import type { RoomConfig, RoomPolicy } from "./room-config.ts";
+import { admits, type RoomConfig, type RoomPolicy } from "./room-config.ts";
 import { firstReportMs } from "./room.ts";
 import type { TicketKeys } from "./signing.ts";
 import { Reporter, Snapshots, withDeadline } from "./site.ts";
@@ -149,7 +149,7 @@ export class Line {
     snapshot: RoomSnapshot | null,
   ): boolean {
     const { phase } = config;
-    if (phase !== "open" && phase !== "event" && phase !== "queue-all") return false;
+    if (!admits(phase)) return false;
     // A room that queues all shows its page first; a program's own request waits for the next one.
     if (phase === "queue-all" && !hasTicket && !holdsAtGate(config)) return false;
     if (place === null || snapshot === null) return false;
@@ -206,7 +206,8 @@ export class Line {
     snapshot: RoomSnapshot | null,
     gateWait: GateWait | null,
   ): Standing {
-    const standing = standingOf(ticket, place, snapshot, gateWait, this.#issued, now);
+    const known = { place, snapshot, gateWait, issued: this.#issued };
+    const standing = standingOf(config, ticket, known, now);
     // Nobody knows when a line goes on that an operator stopped.
     return config.phase === "hold" ? { ...standing, turnAt: null } : standing;
   }

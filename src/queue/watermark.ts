@@ -27,9 +27,8 @@ const MAX_BOOST = 1e6;
  * is the gates', and their refusals keep back whom a slope too steep would send.
  */
 export const EXTRAPOLATE_MS = 300_000;
-/** Without news for longer than this, a little faster than the last slope: a wait for nobody would cost use. */
+/** News of this age is as good as new. */
 const NEWS_MS = 5000;
-const BLIND_SLOPE = 1.05;
 const MAX_SLOPE = 1000;
 
 /**
@@ -91,10 +90,14 @@ export function nextWatermark(previous: Watermark, place: number | null, now: nu
   return { key, slope: previous.slope * 0.6 + slope * 0.4, at: now };
 }
 
+/** How long the line went on since a reader had news of it, ms; 0 while they are fresh. */
+export function blindMs(newsAt: number, now: number): number {
+  const age = Math.min(now - newsAt, EXTRAPOLATE_MS);
+  return age > NEWS_MS ? age : 0;
+}
+
 /** The watermark at `now` as a reader without newer news sees it. */
 export function extrapolated(watermark: Watermark, now: number): number {
   if (watermark.key === null) return now <= watermark.at + EXTRAPOLATE_MS ? Infinity : watermark.at;
-  const elapsed = Math.min(Math.max(0, now - watermark.at), EXTRAPOLATE_MS);
-  const blind = Math.max(0, elapsed - NEWS_MS);
-  return watermark.key + watermark.slope * (elapsed - blind + blind * BLIND_SLOPE);
+  return watermark.key + watermark.slope * Math.min(Math.max(0, now - watermark.at), EXTRAPOLATE_MS);
 }

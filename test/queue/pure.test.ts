@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { peopleAhead, pollAfterMs, promise, waitMs } from "../../src/queue/estimate.ts";
+import { aheadAfter, peopleAhead, pollAfterMs, promise, waitMs } from "../../src/queue/estimate.ts";
 import {
   AliveHistogram,
   type Delta,
@@ -181,7 +181,7 @@ describe("the watermark", () => {
     expect(nextWatermark(first, null, START + 2000).key).toBeNull();
     const moving = { key: 1000, slope: 2, at: START };
     expect(extrapolated(moving, START + 5000)).toBe(11_000);
-    expect(extrapolated(moving, START + 15_000)).toBe(11_000 + 1.05 * 20_000);
+    expect(extrapolated(moving, START + 15_000)).toBe(31_000);
     const end = extrapolated(moving, START + EXTRAPOLATE_MS);
     expect(extrapolated(moving, START + 10 * EXTRAPOLATE_MS)).toBe(end);
     expect(extrapolated({ key: null, slope: 1, at: START }, START + 1000)).toBe(Infinity);
@@ -213,6 +213,26 @@ describe("estimates", () => {
     // dx/dt = -(10 + x/480): the line of 6000 empties in 480 ln(1 + 6000/4800) s.
     expect(waitMs(6000, 10, 1 / 480)).toBeCloseTo(480_000 * Math.log(2.25), 0);
     expect(waitMs(10, 0, 0)).toBe(Infinity);
+  });
+
+  it("go on without news: whom people came in before `ms` ago waits `ms` less", () => {
+    expect(aheadAfter(600, 10, 0, 20_000)).toBe(400);
+    expect(aheadAfter(600, 10, 0, 70_000)).toBe(0);
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 1_000_000 }),
+        fc.double({ min: 0.1, max: 5000, noNaN: true }),
+        fc.double({ min: 0.0001, max: 0.01, noNaN: true }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (ahead, perSecond, leaving, part) => {
+          const wait = waitMs(ahead, perSecond, leaving);
+          const later = aheadAfter(ahead, perSecond, leaving, part * wait);
+          expect(Math.abs(waitMs(later, perSecond, leaving) - (1 - part) * wait)).toBeLessThan(
+            1 + wait / 1e6,
+          );
+        },
+      ),
+    );
   });
 
   it("do not creep: a promise is kept unless it is clearly wrong, and better news is passed on", () => {
