@@ -25,13 +25,16 @@ export function formatFault(fault: Fault): string {
   return `${place}: ${fault.message}\n    remedy: ${fault.remedy}`;
 }
 
-/** Thrown once at the end of a check, with all faults found. */
+/** Thrown once at the end of a check, with all faults found, in the order in which they stand. */
 export class FaultList extends Error {
   readonly faults: readonly Fault[];
 
   constructor(faults: readonly Fault[]) {
-    super(faults.map(formatFault).join("\n"));
+    const sorted = faults.toSorted(
+      (a, b) => a.file.localeCompare(b.file) || a.line - b.line || a.column - b.column,
+    );
+    super(sorted.map(formatFault).join("\n"));
     this.name = "FaultList";
-    this.faults = faults;
+    this.faults = sorted;
   }
 }

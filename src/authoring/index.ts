@@ -5,4 +5,6 @@
  */
 export { type Fault, type Located, FaultList, formatFault } from "./faults.ts";
 export { type PolicyFile, readPolicy, readSound, parsePolicy, shownPath } from "./policy-file.ts";
+export { respelled } from "./spelling.ts";
+export { decodeUtf8 } from "./utf8.ts";
 export { blueprintSchema, readBlueprint } from "./blueprint.ts";

@@ -1,8 +1,19 @@
 import { readFileSync } from "node:fs";
 import { relative } from "node:path";
-import { LineCounter, type Document, isMap, isNode, isScalar, parseDocument, visit } from "yaml";
+import {
+  LineCounter,
+  type Document,
+  isMap,
+  isNode,
+  isScalar,
+  parseDocument,
+  visit,
+  type YAMLError,
+} from "yaml";
 import type { z } from "zod";
 import type { Fault, Located } from "./faults.ts";
+import { keysAt, respelled } from "./spelling.ts";
+import { decodeUtf8 } from "./utf8.ts";
 
 /** A policy file after parsing: its value if it has no fault, and where each value stands. */
 export interface PolicyFile<T> {
@@ -16,19 +27,22 @@ export interface PolicyFile<T> {
 /** Reads and checks a YAML or JSON file (JSON is YAML 1.2); a file that cannot be read is a fault, not an exception. */
 export function readPolicy<S extends z.ZodType>(path: string, schema: S): PolicyFile<z.output<S>> {
   const file = shownPath(path);
+  const unreadable = (fault: Fault): PolicyFile<z.output<S>> => ({
+    file,
+    value: undefined,
+    faults: [fault],
+    locate: () => ({ file, line: 0, column: 0 }),
+  });
+  let bytes: Uint8Array;
   try {
-    return parsePolicy(file, readFileSync(path, "utf8"), schema);
+    bytes = readFileSync(path);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    const fault = {
-      file,
-      line: 0,
-      column: 0,
-      message: `cannot be read: ${reason}`,
-      remedy: "create the file or correct its path",
-    };
-    return { file, value: undefined, faults: [fault], locate: () => ({ file, line: 0, column: 0 }) };
+    const remedy = "create the file or correct its path";
+    return unreadable({ file, line: 0, column: 0, message: `cannot be read: ${reason}`, remedy });
   }
+  const text = decodeUtf8(file, bytes);
+  return typeof text === "string" ? parsePolicy(file, text, schema) : unreadable(text);
 }
 
 /**
@@ -54,11 +68,7 @@ export function parsePolicy<S extends z.ZodType>(
     return { file, line, column: col };
   };
   const locate = (path: readonly PropertyKey[]): Located => at(offsetOf(document, path));
-  const unreadable: Fault[] = document.errors.map((error) => ({
-    ...at(error.pos[0]),
-    message: `not valid YAML: ${error.message}`,
-    remedy: "correct the syntax here",
-  }));
+  const unreadable: Fault[] = document.errors.map((error) => ({ ...at(error.pos[0]), ...syntax(error) }));
   for (const offset of droppedKeys(document))
     unreadable.push({ ...at(offset), message: "__proto__ cannot be a key", remedy: "give it another name" });
   if (unreadable.length > 0) return { file, value: undefined, faults: unreadable, locate };
@@ -69,8 +79,31 @@ export function parsePolicy<S extends z.ZodType>(
   }
   const parsed = schema.safeParse(content);
   if (parsed.success) return { file, value: parsed.data, faults: [], locate };
-  const faults = parsed.error.issues.flatMap((issue) => issueFaults(issue, locate));
+  const faults = parsed.error.issues.flatMap((issue) => issueFaults(issue, schema, locate));
   return { file, value: undefined, faults, locate };
+}
+
+/** What is wrong where YAML itself cannot be read, and what authors of rules mean there. */
+function syntax({ code, message }: YAMLError): Pick<Fault, "message" | "remedy"> {
+  const what = `not valid YAML: ${message}`;
+  switch (code) {
+    case "TAB_AS_INDENT":
+      return { message: what, remedy: "indent with spaces" };
+    case "DUPLICATE_KEY":
+      return { message: what, remedy: "keep one of the two" };
+    case "BAD_DQ_ESCAPE":
+      return {
+        message: what,
+        remedy: "write expressions in 'single quotes': there a backslash is a backslash",
+      };
+    case "MULTIPLE_DOCS":
+      return {
+        message: "not valid YAML: a second document begins here",
+        remedy: "move it to a file of its own, or remove the ---",
+      };
+    default:
+      return { message: what, remedy: "correct the syntax here" };
+  }
 }
 
 /** Where keys stand that no JavaScript object shows: they would be skipped without a word. */
@@ -99,12 +132,17 @@ export function shownPath(path: string): string {
   return near === "" || near.startsWith("..") ? path : near;
 }
 
-function issueFaults(issue: z.core.$ZodIssue, locate: (path: readonly PropertyKey[]) => Located): Fault[] {
+function issueFaults(
+  issue: z.core.$ZodIssue,
+  schema: z.ZodType,
+  locate: (path: readonly PropertyKey[]) => Located,
+): Fault[] {
   if (issue.code === "unrecognized_keys") {
+    const known = keysAt(schema, issue.path);
     return issue.keys.map((key) => ({
       ...locate([...issue.path, key]),
       message: `${pathText([...issue.path, key])}: unknown key`,
-      remedy: "remove it or correct its spelling",
+      remedy: respelled(key, known, "remove it or correct its spelling"),
     }));
   }
   const { what, remedy } = explained(issue);

@@ -82,22 +82,37 @@ export async function callApi(
   }
   const text = await response.text();
   if (!response.ok) throw new Refusal(refusal(response.status, text));
-  const answer: unknown = text === "" ? null : JSON.parse(text);
+  const answer = text === "" ? null : parsed(text);
+  if (answer === undefined) throw new Refusal(stranger(response.status));
   return answer;
 }
 
+const problemSchema = z.object({
+  type: z.string().startsWith("urn:acme-edge:problem:"),
+  code: z.string(),
+  detail: z.string(),
+  currentVersion: z.number().optional(),
+});
+
+/** Whoever is not let in is sent to the shop: what its firewall or its storefront answers says nothing of the call. */
 function refusal(status: number, text: string): string {
-  if (status === 404)
-    return "the edge answered 404: the private path does not exist, or ADMIN_TOKEN is not its token";
-  try {
-    const problem: unknown = JSON.parse(text);
-    if (typeof problem === "object" && problem !== null && "detail" in problem) {
-      const version =
-        "currentVersion" in problem ? ` (current version ${String(problem.currentVersion)})` : "";
-      return `${String(problem.detail)}${version}`;
-    }
-  } catch {
-    // Not a problem document: the status has to do.
+  const problem = problemSchema.safeParse(parsed(text)).data;
+  if (problem !== undefined && problem.code !== "blocked") {
+    const { detail, currentVersion } = problem;
+    return currentVersion === undefined ? detail : `${detail} (current version ${currentVersion})`;
   }
-  return `the edge answered ${status}`;
+  return status === 403 || status === 404 ? stranger(status) : `the edge answered ${status}`;
+}
+
+function stranger(status: number): string {
+  return `the edge answered ${status}: the private path does not exist, or ADMIN_TOKEN is not its token`;
+}
+
+function parsed(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value;
+  } catch {
+    return undefined;
+  }
 }

@@ -9,6 +9,7 @@ import type { PolicySources } from "./project.ts";
 /** What the control plane answers to a change of the rules. */
 const entrySchema = z.object({
   version: z.number(),
+  before: z.object({ active: z.string().nullable() }).nullable(),
   after: z.object({ active: z.string().nullable() }).nullable(),
 });
 
@@ -24,7 +25,7 @@ export async function publishRules(sources: PolicySources, reason: string | unde
   if (examples.faults.length > 0) throw new FaultList(examples.faults);
   const entry = entrySchema.parse(await callApi("rules", { package: value, reason: reasonOf(reason) }));
   process.stdout.write(
-    `${value.rules.length} rules published as ${entry.after?.active ?? "built-in"} (package ${value.version} of "edge rules check"), in force within 5 s (change ${entry.version}; undo with "edge rules rollback")\n`,
+    `${value.rules.length} rules published as ${entry.after?.active ?? "built-in"} (package ${value.version} of "edge rules check") in place of ${entry.before?.active ?? "built-in"}, in force within 5 s (change ${entry.version}; undo with "edge rules rollback")\n`,
   );
   return 0;
 }

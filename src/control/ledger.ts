@@ -140,6 +140,18 @@ export class Ledger {
     return row === undefined ? null : activeOf(row.before);
   }
 
+  /** The last change of the rules that nothing has taken back yet; null where there is none. */
+  standingRules(): AuditEntry | null {
+    const last = "SELECT * FROM audit WHERE subject = 'rules' AND version < ? ORDER BY version DESC LIMIT 1";
+    for (let below = Number.MAX_SAFE_INTEGER; ;) {
+      const [entry] = this.#entries(last, below);
+      if (entry === undefined) return null;
+      if (entry.undoes === null) return entry;
+      // What took a change back left things as they were before that change.
+      below = entry.undoes;
+    }
+  }
+
   /** Entries below version `before` (null: from the newest), newest first. */
   entries(limit: number, before: number | null, withPurges: boolean): readonly AuditEntry[] {
     const below = before ?? Number.MAX_SAFE_INTEGER;

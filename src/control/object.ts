@@ -60,7 +60,7 @@ export interface ControlPort {
   invalidate(invalidations: readonly Invalidation[], keepMs: number): Promise<InvalidationAnswer>;
   /** Stores a rules package and makes it the active one. */
   publish(content: Uint8Array, meta: ChangeMeta): Promise<ChangeResult>;
-  /** Makes the package active that was so before the present one. */
+  /** Takes back the last change of the rules that is not taken back yet: again and again, one after the other. */
   rollback(meta: ChangeMeta): Promise<ChangeResult>;
   packages(): Promise<readonly PackageInfo[]>;
   package(version: string): Promise<Uint8Array | null>;
@@ -175,8 +175,12 @@ export class ControlObject extends DurableObject implements ControlPort {
 
   async rollback(meta: ChangeMeta): Promise<ChangeResult> {
     const { version } = this.#ledger.subject("rules");
-    if (version === 0) return refuse("unknown-package", "No rules package was ever published.", 0);
-    return this.change({ kind: "rules", active: this.#ledger.rulesBefore(version) }, meta);
+    const taken = this.#ledger.standingRules();
+    if (taken === null)
+      return refuse("unknown-package", "There is no change of the rules left to take back.", version);
+    const active = this.#ledger.rulesBefore(taken.version);
+    if (!this.#usable(active)) return forgotten(active, version);
+    return this.#record("rules", meta, taken.version, () => ({ active }) satisfies RulesSetting);
   }
 
   async packages(): Promise<readonly PackageInfo[]> {

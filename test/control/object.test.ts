@@ -217,6 +217,31 @@ describe("rules packages", () => {
     expect(await run((object) => object.audit(10, null, true))).toHaveLength(4);
   });
 
+  it("rolls back one change after the other, and then has nothing left to take back", async () => {
+    const { run, read } = fresh();
+    const active = async () => (await read()).rules.active;
+    const seen: (string | null)[] = [null];
+    for (const name of ["a", "b", "c"]) {
+      await run((object) => object.publish(content(name), why));
+      seen.push(await active());
+    }
+    await run((object) => object.rollback(why));
+    expect(await active()).toBe(seen[2]);
+    await run((object) => object.rollback(why));
+    expect(await active()).toBe(seen[1]);
+    await run((object) => object.publish(content("d"), why));
+    await run((object) => object.rollback(why));
+    expect(await active()).toBe(seen[1]);
+    await run((object) => object.rollback(why));
+    expect(await active()).toBeNull();
+    expect(await run((object) => object.rollback(why))).toMatchObject({
+      ok: false,
+      refusal: "unknown-package",
+    });
+    const audit = await run((object) => object.audit(20, null, true));
+    expect(audit.map(({ undoes }) => undoes)).toEqual([1, 6, null, 2, 3, null, null, null]);
+  });
+
   it("publishes the same content twice as one package", async () => {
     const { run } = fresh();
     await run((object) => object.publish(content("same"), why));

@@ -18,7 +18,7 @@ beforeAll(() => {
 afterAll(() => rmSync(root, { recursive: true }));
 
 /** Compiles files as rules/sentinel/ would hold them. */
-function compile(files: Readonly<Record<string, string>>): CompiledSentinel {
+function compile(files: Readonly<Record<string, string | Uint8Array>>): CompiledSentinel {
   const dir = join(root, String(count++));
   for (const [name, text] of Object.entries(files)) {
     const path = join(dir, "sentinel", name);
@@ -116,7 +116,7 @@ const EXCLUSION = (lines: string): Record<string, string> => ({
 
 const REFUSED: readonly (readonly [
   what: string,
-  files: Readonly<Record<string, string>>,
+  files: Readonly<Record<string, string | Uint8Array>>,
   line: number,
   message: RegExp,
 ])[] = [
@@ -193,13 +193,52 @@ const REFUSED: readonly (readonly [
     "an unknown operator",
     { "a.yaml": rule("variables: [args]", "operator: { magic: x }") },
     6,
-    /no operator with its argument/,
+    /unknown operator magic/,
   ],
   [
     "an operator without its argument",
     { "a.yaml": rule("variables: [args]", "operator: rx") },
     6,
-    /no operator with its argument/,
+    /"rx" is not how rx is written/,
+  ],
+  [
+    "two operators at once",
+    { "a.yaml": rule("variables: [args]", "operator: { rx: a, contains: b }") },
+    6,
+    /more than one operator/,
+  ],
+  [
+    "a list by the name of what every object has",
+    { "a.yaml": `lists: { a: [b] }\n${rule("variables: [args]", "operator: { phrases: $constructor }")}` },
+    7,
+    /unknown list \$constructor/,
+  ],
+  [
+    "a macro by the name of what every object has",
+    { "a.yaml": `macros: { a: b }\n${rule("variables: [args]", "operator: { rx: 'x{{constructor}}' }")}` },
+    7,
+    /macro constructor is not known/,
+  ],
+  [
+    "a phrase file in another encoding",
+    {
+      "a.yaml": rule("variables: [args]", "operator: { phrases: file:words.txt }"),
+      "data/words.txt": Buffer.from("evil\nn\xe3o\n", "latin1"),
+    },
+    2,
+    /not UTF-8/,
+  ],
+  [
+    "an example that is no request",
+    { "a.yaml": SOUND.replace("[GET /]", "[union select]") },
+    8,
+    /"union select" is no request line/,
+  ],
+  [
+    "an example with a line that is no header",
+    { "a.yaml": SOUND.replace("[GET /]", '["GET /\\nHost"]') },
+    8,
+    /"Host" is no header/,
   ],
   [
     "an unknown transformation",
@@ -361,7 +400,7 @@ describe("refused by name, line and remedy", () => {
     expect(fault?.remedy.length).toBeGreaterThan(5);
   });
 
-  test("all ran", () => expect(REFUSED).toHaveLength(46));
+  test("all ran", () => expect(REFUSED).toHaveLength(52));
 
   test("a file that is not read, with what to do about it", () => {
     const { faults } = compile({
@@ -442,6 +481,19 @@ rates:
     expect(faults).toHaveLength(1);
     expect(faults[0]?.message).toMatch(message);
     expect(faults[0]?.remedy).toMatch(remedy);
+  });
+
+  test("what a rule asks is looked at where what it says of itself is wrong", () => {
+    const { faults } = compile({
+      "a.yaml": rule(
+        "varables: [argz]",
+        "severity: high",
+        "operator: { rx: '(' }",
+        "conditions: [{ variables: [argz], operator: sqli }]",
+      ),
+    });
+    expect(new Set(faults.map(({ line }) => line))).toEqual(new Set([5, 6, 7, 8]));
+    expect(faults).toHaveLength(4);
   });
 
   test("all faults at once", () => {

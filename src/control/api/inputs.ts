@@ -68,7 +68,10 @@ export const rollbackInput = z.strictObject({
   ...meta,
   to: z
     .string()
-    .regex(/^[0-9a-f]{64}$/)
+    .regex(
+      /^[0-9a-f]{64}$/,
+      "is no version of a rules package; give the 64 digits that GET /rules lists, or null",
+    )
     .nullable()
     .optional(),
 });

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Located } from "../../authoring/index.ts";
+import { decodeUtf8, type Located, respelled, shownPath } from "../../authoring/index.ts";
 import { byteString } from "../engine/transaction.ts";
 import { OPERATORS } from "../operators/index.ts";
 import { parseBlock } from "../operators/addresses.ts";
@@ -204,13 +204,17 @@ function expandMacros(
   let failed = false;
   const expand = (text: string, depth: number): string =>
     text.replace(/\{\{([a-z][a-z0-9-]*)\}\}/g, (all, name: string) => {
-      const macro = file.macros?.[name];
+      const macro = own(file.macros, name);
       if (macro !== undefined && depth < 5) return `(?:${expand(macro, depth + 1)})`;
       failed = true;
       builder.fault(
         at,
         `${rule}: macro ${name} is ${macro === undefined ? "not known" : "part of itself"}`,
-        "name a macro of this file; to match two braces write \\{\\{",
+        respelled(
+          name,
+          Object.keys(file.macros ?? {}).filter((one) => one !== name),
+          "name a macro of this file; to match two braces write \\{\\{",
+        ),
       );
       return all;
     });
@@ -226,12 +230,17 @@ function expandList(
 ): readonly string[] | undefined {
   const entries: string[] = [];
   for (const entry of given) {
-    const list =
-      entry.startsWith("$") && /^\$[a-z][a-z0-9-]*$/.test(entry)
-        ? (file.lists?.[entry.slice(1)] ?? null)
-        : undefined;
+    const list = /^\$[a-z][a-z0-9-]*$/.test(entry) ? (own(file.lists, entry.slice(1)) ?? null) : undefined;
     if (list === null) {
-      builder.fault(at, `${rule}: unknown list ${entry}`, `define it under lists: in this file`);
+      builder.fault(
+        at,
+        `${rule}: unknown list ${entry}`,
+        respelled(
+          entry,
+          Object.keys(file.lists ?? {}).map((name) => `$${name}`),
+          "define it under lists: in this file",
+        ),
+      );
       return undefined;
     }
     if (list !== undefined) entries.push(...list);
@@ -241,10 +250,19 @@ function expandList(
         builder.fault(at, `${rule}: no phrase file ${entry.slice(5)}`, `create it as ${path}`);
         return undefined;
       }
-      entries.push(...phraseLines(readFileSync(path, "utf8")));
+      const text = decodeUtf8(shownPath(path), readFileSync(path));
+      if (typeof text !== "string") {
+        if (!builder.faults.some(({ file: known }) => known === text.file)) builder.faults.push(text);
+        return undefined;
+      }
+      entries.push(...phraseLines(text));
     } else entries.push(entry);
   }
   return entries.map(byteString);
+}
+
+function own<T>(table: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return table !== undefined && Object.hasOwn(table, name) ? table[name] : undefined;
 }
 
 function phraseLines(text: string): string[] {

@@ -1,4 +1,4 @@
-import type { PolicyFile } from "../../authoring/index.ts";
+import { type PolicyFile, respelled } from "../../authoring/index.ts";
 import type { PackageExclusion, PackageTarget } from "../package.ts";
 import type { PackageBuilder } from "./builder.ts";
 import type { ExclusionsFile } from "./schema.ts";
@@ -50,13 +50,21 @@ export function compileExclusions(
         builder.fault(
           at("rules", position),
           `no rule ${id}`,
-          "correct its spelling, or remove the exclusion of a rule that is gone",
+          respelled(
+            id,
+            rules.map((rule) => rule.id),
+            "remove the exclusion of a rule that is gone",
+          ),
         );
       }
     });
     (exclusion.tags ?? []).forEach((tag, position) => {
       if (!rules.some((rule) => rule.tags.includes(tag)))
-        builder.fault(at("tags", position), `no rule has the tag ${tag}`, "correct its spelling");
+        builder.fault(
+          at("tags", position),
+          `no rule has the tag ${tag}`,
+          respelled(tag, new Set(rules.flatMap((rule) => rule.tags))),
+        );
     });
     // In force to the end of that day, UTC.
     const expires = Date.parse(exclusion.expires) + DAY;

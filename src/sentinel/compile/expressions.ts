@@ -125,7 +125,7 @@ export function describe(proof: Proof): string {
     case "linear":
       return "linear";
     default:
-      return "with unbounded repetitions and not proven linear";
+      return "not proven linear, with repetitions that have no end";
   }
 }
 

@@ -32,7 +32,8 @@ export type { SentinelPackage } from "../package.ts";
 export type { InspectionRequest } from "../verdict.ts";
 export { explain, type Explanation, formatExplanation } from "./explain.ts";
 export { parseRequestText, parseRequestWords, type RequestChoice } from "./request-formats.ts";
-export { exchangeOf, rawRequest } from "./examples.ts";
+export { exchangeOf } from "./examples.ts";
+export { rawRequest } from "./raw-request.ts";
 
 export interface CompileReport {
   readonly files: number;

@@ -1,6 +1,6 @@
 import type { InspectionRequest } from "../verdict.ts";
 import { curlRequest, type UrlRequest } from "./curl.ts";
-import { rawRequest } from "./examples.ts";
+import { rawRequest } from "./raw-request.ts";
 import { harRequest } from "./har.ts";
 import { cmdWords, isForCmd, shellWords } from "./shell-words.ts";
 

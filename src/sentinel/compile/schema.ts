@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { respelled } from "../../authoring/index.ts";
 import { OPERATORS } from "../operators/index.ts";
+import { rawRequest } from "./raw-request.ts";
 import { TRANSFORMATIONS } from "../transformations/index.ts";
 import { VARIABLES } from "../variables.ts";
 
@@ -9,9 +11,16 @@ const WORD = z
   .regex(/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/, "not a lower-case word; use letters, digits and single hyphens");
 
 const OPERATOR_NAMES = [...OPERATORS.keys()];
+/** How an operator is written, by what it takes. */
+const WRITTEN = {
+  none: (name: string) => `operator: ${name}`,
+  expression: (name: string) => `operator: { ${name}: 'expression' }`,
+  list: (name: string) => `operator: { ${name}: [one, two] }`,
+  number: (name: string) => `operator: { ${name}: 10 }`,
+};
 const transformation = z.enum([...TRANSFORMATIONS.keys()], {
-  error: (issue) =>
-    `unknown transformation ${JSON.stringify(issue.input)}; use one of ${[...TRANSFORMATIONS.keys()].join(", ")}`,
+  error: ({ input }) =>
+    `unknown transformation ${JSON.stringify(input)}; ${respelled(String(input), TRANSFORMATIONS.keys())}`,
 });
 
 const variable = z
@@ -28,14 +37,20 @@ const entries = z.union(
   },
 );
 
-const positive = z.union([plainOperators(), argumentOperators()], {
-  error: (issue) =>
-    `${JSON.stringify(issue.input)} is no operator with its argument; write { rx: "..." } or one of ${OPERATOR_NAMES.join(", ")}`,
-});
-const operator = z.union([z.strictObject({ not: positive }), positive], {
-  error: (issue) =>
-    `${JSON.stringify(issue.input)} is no operator with its argument; write { rx: "..." } or one of ${OPERATOR_NAMES.join(", ")}`,
-});
+const positive = z.union([plainOperators(), argumentOperators()], { error: noOperator });
+const operator = z.union([z.strictObject({ not: positive }), positive], { error: noOperator });
+
+function noOperator({ input }: { readonly input?: unknown }): string {
+  const given = JSON.stringify(input);
+  const asked = input instanceof Object && "not" in input ? input.not : input;
+  const names = asked instanceof Object ? Object.keys(asked) : [String(asked)];
+  if (names.length > 1)
+    return `${given} is more than one operator; keep one, and put the others under conditions:`;
+  const [name = ""] = names;
+  const argument = OPERATORS.get(name)?.argument;
+  if (argument === undefined) return `unknown operator ${name}; ${respelled(name, OPERATOR_NAMES)}`;
+  return `${given} is not how ${name} is written; write ${WRITTEN[argument](name)}`;
+}
 
 function plainOperators() {
   return z.enum(OPERATOR_NAMES.filter((name) => OPERATORS.get(name)?.argument === "none"));
@@ -81,10 +96,19 @@ const exampleMap = z.strictObject({
     })
     .optional(),
 });
-const example = z.union([z.string().min(1), exampleMap], {
-  error:
-    "not an example; write `METHOD /target`, a whole request, or a map with arg, form, json, cookie, method, path, headers, body",
-});
+const example = z
+  .union([z.string().min(1), exampleMap], {
+    error:
+      "not an example; write `METHOD /target`, a whole request, or a map with arg, form, json, cookie, method, path, headers, body",
+  })
+  .check(({ value, issues }) => {
+    try {
+      if (typeof value === "string") rawRequest(value);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      issues.push({ code: "custom", input: value, message });
+    }
+  });
 const examples = z.array(example).min(1, "no example; give at least one request");
 
 const condition = z.strictObject({
@@ -178,6 +202,20 @@ const misshapen = z
   })
   .catch({ misshapen: true, id: "", tags: [] });
 
+/** A rule of which what it asks is sound: looked at further, with something harmless for what is not. */
+const half = z.object({
+  ...rule.shape,
+  description: z.string().catch(""),
+  variables: z.array(variable).min(1).catch(["path"]),
+  severity: severity.optional().catch(undefined),
+  paranoia: rule.shape.paranoia.catch(undefined),
+  tags: z.array(z.string()).catch([]),
+  action: rule.shape.action.catch(undefined),
+  shadow: rule.shape.shadow.catch(undefined),
+  hit: examples.catch([]),
+  miss: examples.catch([]),
+});
+
 /** A rule file of which only the sound parts are left; what hangs on a faulty one finds a harmless one in its place. */
 export const ruleFileRemnant = z.object({
   class: WORD.catch("misshapen"),
@@ -188,7 +226,7 @@ export const ruleFileRemnant = z.object({
     .catch(undefined),
   macros: z.record(z.string(), macro.catch("misshapen")).optional().catch(undefined),
   rules: z
-    .array(z.union([rule, misshapen]))
+    .array(z.union([rule, half, misshapen]))
     .optional()
     .catch(undefined),
   rates: z

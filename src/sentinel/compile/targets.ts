@@ -1,3 +1,4 @@
+import { respelled } from "../../authoring/index.ts";
 import { isRemembered, VARIABLES } from "../variables.ts";
 import type { PackageReference, PackageTarget, PackageTemplate, Phase } from "../package.ts";
 
@@ -12,7 +13,7 @@ export interface ParsedTarget {
 export function parseTarget(text: string): ParsedTarget | string {
   const [, mark = "", name = "", , entry] = /^([!#]?)([^:]*)(:(.*))?$/s.exec(text) ?? [];
   const variable = isRemembered(name) ? undefined : VARIABLES.get(name);
-  if (variable === undefined) return `unknown variable ${name}; use one of ${NAMES.join(", ")}`;
+  if (variable === undefined) return `unknown variable ${name}; ${respelled(name, NAMES)}`;
   if (entry !== undefined && !variable.named) return `${name} has no entries; leave out :${entry}`;
   if (entry === "") return `no entry after the colon; write ${name}:entry or ${name}`;
   if (mark === "!" && entry === undefined) return `!${name} would leave out everything; name an entry`;
