@@ -302,14 +302,7 @@ class Simulation {
         local,
       );
       this.#sync(gate, local);
-      if (decision.kind === "wait") {
-        gate.keeper.release(
-          { id: String(visitor), key: place, counted, patient: false },
-          local,
-          Math.min(decision.afterMs, 3000),
-        );
-        return this.#lost() ? null : decision;
-      }
+      if (decision.kind !== "admit") return this.#lost() || decision.kind === "hold" ? null : decision;
       gate.lastAdmittedAt = local;
       this.#inside[visitor] = 1;
       this.#admittedAt[visitor] = this.#now;

@@ -18,20 +18,29 @@ export function peopleAhead(table: PlaceTable, key: number): number {
   return ahead + (nextAhead - ahead) * share;
 }
 
+/** What an isolate reported may be on its way to the room for two of its intervals, and a gate's for so long. */
+const ON_THE_WAY_MS = 1000;
+
+/** What the room knew of its line at `at`, and how often isolates report to it. */
+interface KnownLine {
+  readonly table: PlaceTable;
+  readonly at: number;
+  readonly arriving: number;
+  readonly reportEveryMs: number;
+}
+
 /**
  * People before a place as the room knows them; behind the last it knows, those
  * count too who must have come since.
- * @param issued when the caller itself issued tickets lately, earliest first
+ * @param issued when the caller itself issued tickets of the room lately, earliest first
  */
-export function peopleBefore(
-  line: { readonly table: PlaceTable; readonly at: number; readonly arriving: number },
-  place: number,
-  issued: readonly number[],
-): number {
+export function peopleBefore(line: KnownLine, place: number, issued: readonly number[]): number {
   const [end = 0, known = 0] = line.table.at(-1) ?? [];
   if (place <= end) return peopleAhead(line.table, place);
   const elsewhere = (Math.max(0, place - Math.max(end, line.at)) / 1000) * line.arriving;
-  const here = countBefore(issued, place) - countBefore(issued, end);
+  // Whoever came earlier and is not in the table is in line no longer.
+  const unheardFrom = Math.max(end, line.at - 2 * line.reportEveryMs - ON_THE_WAY_MS);
+  const here = countBefore(issued, place) - countBefore(issued, unheardFrom);
   return known + Math.max(elsewhere, here);
 }
 

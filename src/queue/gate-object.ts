@@ -68,25 +68,24 @@ export class GateObject extends DurableObject implements GatePort {
 
   async ask(config: RoomConfig, index: number, ask: Ask): Promise<GateAnswer> {
     const keeper = this.#keeperFor(config, index);
-    const until = Date.now() + HOLD_MS;
+    const holdUntil = ask.patient ? Date.now() + HOLD_MS : 0;
     for (;;) {
       const now = Date.now();
       if (this.#admitted.has(ask.id)) await this.#committed;
       const known = this.#repeated(ask.id, now);
       if (known !== null) return known;
-      const decision = keeper.decide(ask, now);
+      const decision = keeper.decide(ask, now, holdUntil);
       if (decision.kind === "admit") {
         this.#sync(config, now);
         await this.#commit(config, ask.id, now);
         if (!(await this.#claimed(config, index, ask, now))) return { kind: "spent" };
         return { kind: "admit", admittedAt: now, repeated: false };
       }
-      if (!keeper.holds(ask, decision) || now + decision.afterMs > until) {
-        keeper.release(ask, now, Math.min(decision.afterMs, 3000));
+      if (decision.kind === "wait") {
         this.#sync(config, now);
         return decision;
       }
-      await scheduler.wait(decision.afterMs);
+      await scheduler.wait(decision.ms);
     }
   }
 

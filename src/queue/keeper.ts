@@ -1,5 +1,6 @@
 /** What a gate decides: pure, the object around it stores and waits. */
 import { shareOf } from "./bucket.ts";
+import { pollAfterMs } from "./estimate.ts";
 import type { Delta } from "./histogram.ts";
 import { GateLine } from "./line.ts";
 import type { RoomConfig } from "./room-config.ts";
@@ -8,6 +9,8 @@ import type { Ask, GateWait, GateReport, Revocation, ToldRate } from "./messages
 
 export type Decision =
   | { readonly kind: "admit" }
+  /** His turn is near: the request stays at the gate, and is decided again after `ms`. */
+  | { readonly kind: "hold"; readonly ms: number }
   /** No token yet. */
   | GateWait;
 
@@ -22,9 +25,11 @@ const FAR_PART = 0.6;
 /** Whoever stands behind so many seconds' worth of tokens need not ask for as long. */
 const CALLED_SECONDS = 3;
 const LOOK_AGAIN_MS = 150;
-/** How long after they were due visitors are still waited for; longer where few are let in, and order is of people, not of crowds. */
-const LATE_MS = 1000;
-const LATE_FOR_FEW_MS = 2500;
+/** From how long before they are due until how long after it visitors are waited for; longer where few are let in, and order is of people, not of crowds. */
+const WAITED_FOR = { soonMs: 300, lateMs: 1000 };
+const FEW_WAITED_FOR = { soonMs: 1000, lateMs: 2500 };
+/** A gate that tells nobody when to come back reckons with this at most. */
+const BACK_WITHIN_MS = 3000;
 const MAX_DELTAS = 50_000;
 
 /** Whether the room's gates hold visitors until their turn; such a gate should know who is coming. */
@@ -63,13 +68,17 @@ export class GateKeeper {
     this.#config = config;
   }
 
-  /** Decides about one visitor; an admission takes its token here, before anybody hears of it. */
-  decide(ask: Ask, now: number): Decision {
+  /**
+   * Decides about one visitor; an admission takes its token here, before anybody hears of it.
+   * @param holdUntil ms; until then the request may be held
+   */
+  decide(ask: Ask, now: number, holdUntil = now): Decision {
     this.#asks += 1;
     const tokens = this.#tokens.at(now);
     const { burst } = this.#tokens.share;
     const enough = Math.max(1, Math.floor(burst / KEPT_PART));
-    const { expected: kept, all } = this.#line.before(ask.key, ask.id, now, enough);
+    const { soonMs } = this.#waitedFor;
+    const { expected: kept, all } = this.#line.before(ask.key, ask.id, now, { soonMs, enough });
     const shut = this.#shutUntil(now);
     const needed = ask.key > this.#farFrom() ? Math.max(1 + kept, FAR_PART * burst) : 1 + kept;
     if (ask.early !== true && shut <= now && tokens >= needed) {
@@ -82,14 +91,18 @@ export class GateKeeper {
       if (this.#config.activeCap !== null) this.#active.set(ask.id, now + this.#config.passIdleMs);
       return { kind: "admit" };
     }
-    const turn = this.#tokens.msUntil(1 + all);
-    const afterMs = Math.max(shut - now, turn, 20);
-    const held = this.#holds(ask, afterMs);
+    const afterMs = Math.max(shut - now, this.#tokens.msUntil(1 + all), 20);
     // Somebody for whom a token is kept may turn out to have left: looked at again soon.
     const token = kept > 0 ? LOOK_AGAIN_MS : this.#tokens.msUntil(1);
-    this.#stand(ask, now + Math.min(afterMs, 3000), held);
+    const ms = Math.max(shut - now, token, 20);
+    if (this.#fewAtATime && afterMs <= HOLD_MS && now + ms <= holdUntil) {
+      this.#stand(ask, now, true);
+      return { kind: "hold", ms };
+    }
+    const backMs = holdsAtGate(this.#config) ? pollAfterMs(afterMs, 1) : null;
+    this.#stand(ask, now + (backMs ?? Math.min(afterMs, BACK_WITHIN_MS)), false);
     const beyond = Math.min(ask.key, this.#calledTo());
-    return { kind: "wait", afterMs: held ? Math.max(shut - now, token, 20) : afterMs, ahead: all, beyond };
+    return { kind: "wait", afterMs, ahead: all, beyond, backMs };
   }
 
   /** The place up to which those who stand here, or should, take the tokens of the next seconds. */
@@ -112,23 +125,16 @@ export class GateKeeper {
     };
   }
 
-  /** Whether a visitor with that long to wait stays at the gate. */
-  #holds(ask: Ask, afterMs: number): boolean {
-    return ask.patient && this.#tokens.share.perSecond <= HOLDS_UP_TO_PER_SECOND && afterMs <= HOLD_MS;
+  get #fewAtATime(): boolean {
+    return this.#tokens.share.perSecond <= HOLDS_UP_TO_PER_SECOND;
   }
 
-  holds(ask: Ask, decision: Decision): boolean {
-    return decision.kind === "wait" && this.#holds(ask, decision.afterMs);
-  }
-
-  /** The visitor is answered that it is not his turn yet. */
-  release(ask: Ask, now: number, afterMs: number): void {
-    this.#stand(ask, now + afterMs, false);
+  get #waitedFor(): { readonly soonMs: number; readonly lateMs: number } {
+    return holdsAtGate(this.#config) ? FEW_WAITED_FOR : WAITED_FOR;
   }
 
   #stand({ id, key }: Ask, dueAt: number, held: boolean): void {
-    const late = holdsAtGate(this.#config) ? LATE_FOR_FEW_MS : LATE_MS;
-    this.#line.stand({ id, key, dueAt, keptUntil: dueAt + late, held });
+    this.#line.stand({ id, key, dueAt, keptUntil: dueAt + this.#waitedFor.lateMs, held });
   }
 
   /** Counts of the line that an isolate collected. */

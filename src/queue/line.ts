@@ -15,8 +15,6 @@ export interface Standing {
   readonly held: boolean;
 }
 
-/** How long before they are due a token is kept for them. */
-const SOON_MS = 300;
 const MAX_STANDING = 4000;
 const SWEEP_MS = 200;
 
@@ -53,19 +51,20 @@ export class GateLine {
   /**
    * Who stands before a place: all who have not left, and of those the ones for whom
    * a token is kept at `now`, counted up to `enough`.
+   * @param soonMs how long before they are due a token is kept for them
    */
   before(
     key: number,
     id: string,
     now: number,
-    enough: number,
+    { soonMs, enough }: { readonly soonMs: number; readonly enough: number },
   ): { readonly expected: number; readonly all: number } {
     if (now - this.#sweptAt > SWEEP_MS || now < this.#sweptAt) this.#sweep(now);
     const all = this.#indexOf(key, id);
     let expected = 0;
     for (let index = 0; index < all && expected < enough; index++) {
       const other = this.#order[index];
-      if (other !== undefined && (other.held || (other.dueAt - SOON_MS <= now && !left(other, now))))
+      if (other !== undefined && (other.held || (other.dueAt - soonMs <= now && !left(other, now))))
         expected += 1;
     }
     return { expected, all };

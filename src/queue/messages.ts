@@ -26,6 +26,8 @@ export interface GateWait {
   readonly ahead: number;
   /** Whoever is placed there or later need not ask for a while. */
   readonly beyond: number;
+  /** ms after which the gate reckons with him: he is to be told so. null: it need not know. */
+  readonly backMs: number | null;
 }
 
 export type GateAnswer =

@@ -13,6 +13,8 @@ export interface Standing {
   readonly turnAt: number | null;
   /** ms until the turn as now expected; in a line that was stopped, as if it went on. */
   readonly expectedMs: number | null;
+  /** ms after which his gate reckons with him; null: no gate does. */
+  readonly backMs: number | null;
   readonly dueAt: number;
   /** Why an earlier place is gone. */
   readonly fault: TicketFault | null;
@@ -43,6 +45,7 @@ export function standingOf(
   const common = {
     ticketId: ticket.id,
     dueAt: ticket.dueAt,
+    backMs: gateWait?.backMs ?? null,
     fault: null,
     commitment: snapshot?.commitment ?? null,
     seed: snapshot?.seed ?? null,
@@ -62,7 +65,7 @@ export function standingOf(
 /** ms until the next poll. @param random 0 to 1 */
 export function nextPollMs(
   { event, phase }: RoomConfig,
-  { expectedMs }: Standing,
+  { expectedMs, backMs }: Standing,
   random: number,
   now: number,
 ): number {
@@ -71,6 +74,7 @@ export function nextPollMs(
     const toStart = event.startsAt - now;
     return toStart > 30_000 ? pollAfterMs(120_000, random) : toStart + 500 + random * 5000;
   }
+  if (backMs !== null) return backMs;
   if (expectedMs === null) return BLIND_POLL_MS;
   return pollAfterMs(phase === "hold" ? Math.max(STOPPED_MS, expectedMs) : expectedMs, random);
 }

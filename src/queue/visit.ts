@@ -62,8 +62,8 @@ export class Line {
   readonly #refused = new Refusals();
   readonly #probes = new Probes();
   readonly #newcomers = new Newcomers();
-  /** When this isolate issued its latest tickets. */
-  readonly #issued: number[] = [];
+  /** When this isolate issued its latest tickets, by room. */
+  readonly #issued = new Map<string, number[]>();
 
   constructor(ports: Ports, keys: TicketKeys, cache: Cache | null, secure: boolean) {
     this.#ports = ports;
@@ -154,7 +154,9 @@ export class Line {
     if (phase === "queue-all" && !hasTicket && !holdsAtGate(config)) return false;
     if (place === null || snapshot === null) return false;
     if (place >= extrapolated(snapshot.watermark, now)) return false;
-    if (this.#refused.covers(config, place, now)) return false;
+    // A gate that holds visitors must know of everybody who is called, to let in nobody before him.
+    const knowsAll = hasTicket && holdsAtGate(config);
+    if (!knowsAll && this.#refused.covers(config, place, now)) return false;
     return this.#probes.may(config, snapshot, place, Math.random(), now);
   }
 
@@ -206,7 +208,7 @@ export class Line {
     snapshot: RoomSnapshot | null,
     gateWait: GateWait | null,
   ): Standing {
-    const known = { place, snapshot, gateWait, issued: this.#issued };
+    const known = { place, snapshot, gateWait, issued: this.#issued.get(config.room) ?? [] };
     const standing = standingOf(config, ticket, known, now);
     // Nobody knows when a line goes on that an operator stopped.
     return config.phase === "hold" ? { ...standing, turnAt: null } : standing;
@@ -229,8 +231,7 @@ export class Line {
     const place = Math.floor((at.place ?? 0) / config.binMs);
     const bin = at.place === null ? UNDRAWN : at.held === null ? newcomerBin(place) : place;
     const ticket = { ...at.ticket, dueAt: now + poll, promisedAt: Math.round(standing.turnAt ?? 0), bin };
-    if (at.held === null) this.#issued.push(ticket.issuedAt);
-    if (this.#issued.length > REMEMBERED_TICKETS) this.#issued.splice(0, REMEMBERED_TICKETS / 2);
+    if (at.held === null) this.#noteIssued(config.room, ticket.issuedAt);
     this.#reporter.move(config, at.held, ticket);
     this.#reporter.flush(config, at.snapshot?.reportEveryMs ?? firstReportMs(config), now, waitUntil);
     const lifetimeS = Math.ceil((poll + policy.returnWithinMs) / 1000);
@@ -240,6 +241,13 @@ export class Line {
       standing: { ...standing, dueAt: ticket.dueAt, fault: at.fault },
       cookies: [this.#cookies.set("ticket", policy.name, value, lifetimeS)],
     };
+  }
+
+  #noteIssued(room: string, at: number): void {
+    let issued = this.#issued.get(room);
+    if (issued === undefined) this.#issued.set(room, (issued = []));
+    issued.push(at);
+    if (issued.length > REMEMBERED_TICKETS) issued.splice(0, REMEMBERED_TICKETS / 2);
   }
 }
 

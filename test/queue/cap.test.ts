@@ -136,16 +136,33 @@ describe("the cap", () => {
     const config = roomConfig(roomPolicy({ state: "queue-all" }), null, START);
     const keeper = new GateKeeper(0, config, {}, START);
     const ask = (id: string, key: number) => ({ id, key, counted: null, patient: true });
+    const holdUntil = START + 4000;
     expect(keeper.decide(ask("a", 1), START).kind).toBe("admit");
-    expect(keeper.decide(ask("b", 2), START + 10)).toMatchObject({ kind: "wait", ahead: 0 });
-    expect(keeper.decide(ask("c", 3), START + 20)).toMatchObject({ kind: "wait", ahead: 1 });
+    expect(keeper.decide(ask("b", 2), START + 10, holdUntil).kind).toBe("hold");
+    expect(keeper.decide(ask("c", 3), START + 20)).toMatchObject({ kind: "wait", ahead: 1, backMs: 1514 });
     // c asks when the token comes, b is held at the gate: the token is b's.
     expect(keeper.decide(ask("c", 3), START + 1100).kind).toBe("wait");
     expect(keeper.decide(ask("b", 2), START + 1101).kind).toBe("admit");
     expect(keeper.decide(ask("c", 3), START + 2200).kind).toBe("admit");
-    keeper.release(ask("d", 4), START + 2300, 100);
-    expect(keeper.decide(ask("e", 5), START + 4800).kind).toBe("wait");
-    expect(keeper.decide(ask("e", 5), START + 5000).kind).toBe("admit");
+    expect(keeper.decide(ask("d", 4), START + 2300)).toMatchObject({ kind: "wait", backMs: 1000 });
+    expect(keeper.decide(ask("e", 5), START + 5800).kind).toBe("wait");
+    expect(keeper.decide(ask("e", 5), START + 5801).kind).toBe("admit");
+  });
+
+  it("goes to nobody later while its visitor, who was held for as long as may be, is on his way back", () => {
+    const config = roomConfig(roomPolicy({ state: "queue-all" }), null, START);
+    const keeper = new GateKeeper(0, config, {}, START);
+    const ask = (id: string, key: number) => ({ id, key, counted: null, patient: true });
+    expect(keeper.decide(ask("in", 1), START).kind).toBe("admit");
+    // Somebody who is waited for until 3.5 s, and never comes.
+    expect(keeper.decide(ask("gone", 2), START)).toMatchObject({ kind: "wait", backMs: 1000 });
+    expect(keeper.decide(ask("earlier", 3), START + 10, START + 3400).kind).toBe("hold");
+    expect(keeper.decide(ask("later", 4), START + 20, START + 9000).kind).toBe("hold");
+    const sent = keeper.decide(ask("earlier", 3), START + 3300, START + 3400);
+    if (sent.kind !== "wait") throw new Error(sent.kind);
+    for (let ms = 3320; ms < 3300 + (sent.backMs ?? 0) + 200; ms += 150)
+      expect(keeper.decide(ask("later", 4), START + ms, START + 9000).kind).toBe("hold");
+    expect(keeper.decide(ask("earlier", 3), START + 3300 + (sent.backMs ?? 0) + 200).kind).toBe("admit");
   });
 
   it("admits nobody before the event's start by the gate's own clock, nor over the cap of active sessions", () => {

@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { aheadAfter, peopleAhead, pollAfterMs, promise, waitMs } from "../../src/queue/estimate.ts";
+import {
+  aheadAfter,
+  peopleAhead,
+  peopleBefore,
+  pollAfterMs,
+  promise,
+  waitMs,
+} from "../../src/queue/estimate.ts";
 import {
   AliveHistogram,
   type Delta,
@@ -206,6 +213,20 @@ describe("estimates", () => {
     expect(peopleAhead(table, 150)).toBe(55);
     expect(peopleAhead(table, 500)).toBe(60);
     expect(peopleAhead([], 5)).toBe(0);
+  });
+
+  it("count those of whom the room has not heard yet: who came here since, or probably elsewhere; not who came long ago and is in line no longer", () => {
+    const line = { table: [], at: START, arriving: 0, reportEveryMs: 250 };
+    const issued = [START - 60_000, START - 30_000, START - 1000, START + 10, START + 20];
+    expect(peopleBefore(line, START + 100, issued)).toBe(3);
+    expect(peopleBefore(line, START + 15, issued)).toBe(2);
+    expect(peopleBefore({ ...line, arriving: 50 }, START + 100, issued)).toBe(5);
+    const known = [
+      [START - 2000, 0],
+      [START + 10, 40],
+    ] as const;
+    expect(peopleBefore({ ...line, table: known }, START + 100, issued)).toBe(42);
+    expect(peopleBefore({ ...line, table: known }, START - 2000, issued)).toBe(0);
   });
 
   it("count on those who leave", () => {
