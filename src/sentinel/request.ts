@@ -1,7 +1,8 @@
 import { addArgs } from "./bodies/arguments.ts";
 import { formPairs } from "./bodies/urlencoded.ts";
 import type { FieldValues } from "./engine/seen.ts";
-import { byteString, Exceeded, type Transaction } from "./engine/transaction.ts";
+import { byteString } from "./engine/byte-strings.ts";
+import { Exceeded, type Transaction } from "./engine/transaction.ts";
 import { Value } from "./engine/view.ts";
 import type { InspectionRequest } from "./verdict.ts";
 

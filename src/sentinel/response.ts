@@ -9,7 +9,7 @@ import type { Finding } from "./engine/matching.ts";
 import type { Memory } from "./engine/memory.ts";
 import type { RequestScope } from "./engine/scope.ts";
 import { runSequence } from "./engine/sequence.ts";
-import { byteString, latin1 } from "./engine/transaction.ts";
+import { byteString, latin1 } from "./engine/byte-strings.ts";
 import { score } from "./score.ts";
 import type { Override, Verdict } from "./verdict.ts";
 

@@ -1,5 +1,5 @@
 import type { Transaction } from "../engine/transaction.ts";
-import { latin1 } from "../engine/transaction.ts";
+import { latin1 } from "../engine/byte-strings.ts";
 import { addArg, addArgs, addJson } from "./arguments.ts";
 import { addGraphql } from "./graphql.ts";
 import { looksLikeJson } from "./json.ts";

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeUtf8, type Located, respelled, shownPath } from "../../authoring/index.ts";
-import { byteString } from "../engine/transaction.ts";
+import { byteString } from "../engine/byte-strings.ts";
 import { OPERATORS } from "../operators/index.ts";
 import { parseBlock } from "../operators/addresses.ts";
 import type { PackageCondition, PackageOperator, PackageTarget, PackageTemplate, Phase } from "../package.ts";

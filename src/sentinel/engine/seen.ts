@@ -1,5 +1,6 @@
 import type { Collection } from "../variables.ts";
-import type { Value } from "./view.ts";
+import { ownCopy } from "./byte-strings.ts";
+import { Value } from "./view.ts";
 
 const MAX_LENGTH = 256;
 /** Cookies of so few chars are settings that many clients share; longer ones may be one client's own. */
@@ -36,17 +37,26 @@ export class SeenValues {
   private readonly values = new Texts<Value>();
   private readonly fields = new Texts<FieldValues>();
 
-  /** The value, made where it was not seen before; undefined for one that is not to be remembered. */
-  value(collection: Collection, name: string, text: string, make: () => Value): Value | undefined {
-    if (text.length > (LONGEST.get(collection) ?? -1)) return undefined;
-    return this.values.of(name === "" ? collection : `${collection}:${name}`, text, make);
+  /** Whether a value is one to remember. */
+  remembers(collection: Collection, name: string, text: string): boolean {
+    return text.length <= (LONGEST.get(collection) ?? -1) && name.length <= MAX_LENGTH;
+  }
+
+  /** A value to remember, made where it was not seen before; of texts of its own, for those at hand are parts of a request. */
+  value(collection: Collection, name: string, text: string): Value {
+    const place = name === "" ? collection : `${collection}:${name}`;
+    const known = this.values.get(place, text);
+    if (known !== undefined) return known;
+    const value = new Value(collection, ownCopy(name), ownCopy(text), true, null, true);
+    return this.values.keep(ownCopy(place), value.text, value);
   }
 
   /** A header field as it came; `name` in lower case, as one that is not is another. */
   field(name: string, text: string, make: (shared: boolean) => FieldValues): FieldValues {
     const remembers =
       text.length <= MAX_LENGTH && name.length <= MAX_LENGTH && !SECRET.has(name.toLowerCase());
-    return remembers ? this.fields.of(name, text, () => make(true)) : make(false);
+    if (!remembers) return make(false);
+    return this.fields.get(name, text) ?? this.fields.keep(name, text, make(true));
   }
 }
 
@@ -55,16 +65,17 @@ class Texts<T> {
   private places = new Map<string, Map<string, T>>();
   private size = 0;
 
-  of(place: string, text: string, make: () => T): T {
-    const known = this.places.get(place)?.get(text);
-    if (known !== undefined) return known;
+  get(place: string, text: string): T | undefined {
+    return this.places.get(place)?.get(text);
+  }
+
+  keep(place: string, text: string, made: T): T {
     if (this.size >= MAX_ENTRIES) {
       this.places = new Map();
       this.size = 0;
     }
     let texts = this.places.get(place);
     if (texts === undefined) this.places.set(place, (texts = new Map()));
-    const made = make();
     texts.set(text, made);
     this.size++;
     return made;

@@ -108,11 +108,10 @@ export class Transaction {
 
   private put(collection: Collection, name: string, text: string, peelable: boolean): void {
     if (!this.wanted.has(collection)) return;
-    const make = (twin: Value | null, shared: boolean): Value =>
-      new Value(collection, name, text, peelable, twin, shared);
-    const known = peelable ? this.seen.value(collection, name, text, () => make(null, true)) : undefined;
-    if (known !== undefined) return this.push(known);
-    const value = make(peelable && this.body?.text === text ? this.body : null, false);
+    if (peelable && this.seen.remembers(collection, name, text))
+      return this.push(this.seen.value(collection, name, text));
+    const twin = peelable && this.body?.text === text ? this.body : null;
+    const value = new Value(collection, name, text, peelable, twin);
     if (collection === "body" && peelable) this.body = value;
     this.push(value);
   }
@@ -144,29 +143,3 @@ export class Transaction {
 }
 
 const NO_VALUES: readonly Value[] = [];
-const WIDE = /[^\x00-\xff]/;
-
-/** A text as bytes, one char each: as it is where all chars are bytes, else its UTF-8. */
-export function byteString(text: string): string {
-  return WIDE.test(text) ? latin1(new TextEncoder().encode(text)) : text;
-}
-
-const decoder = new TextDecoder("latin1");
-
-/**
- * Bytes as a string of one char each. The encoding that the platform calls
- * latin1 is windows-1252, which differs from 0x80 to 0x9f; where its chars turn
- * up the slow way is taken.
- */
-export function latin1(bytes: Uint8Array): string {
-  const text = decoder.decode(bytes);
-  if (!WIDE.test(text)) return text;
-  let out = "";
-  for (let at = 0; at < bytes.length; at += 8192) out += chars(bytes.subarray(at, at + 8192));
-  return out;
-}
-
-/** Applying reads the bytes where they are; spreading them takes eight times as long. */
-function chars(bytes: Uint8Array): string {
-  return String(Reflect.apply(String.fromCharCode, null, bytes));
-}
