@@ -154,7 +154,6 @@ export class VirtualRooms {
         return snapshot;
       },
       hear: () => missing(name),
-      alone: () => missing(name),
       ready: () => missing(name),
     };
     return { port, room };

@@ -3,12 +3,17 @@
  * is a command whose name or argument is torn: `c''at`, `/???/p?ss[w]d`, `a=c;b=at;$a$b x`. A word that has to be put together
  * and then is a program, at the place of a command and with arguments of one, is no prose; `rock'n'roll cd` is.
  */
+import * as bit from "../engine/signature.ts";
 import { globbedFile, globbedName, nameKind, type NameKind, systemFile, WRAPPERS } from "./command-names.ts";
-import { type Detect, free, type Spend } from "./spend.ts";
+import { type Detect, free, type Seen, type Spend } from "./spend.ts";
+import { see } from "./vocabulary.ts";
 import { type CommandVisitor, type ShellCommand, type ShellWord, visitCommands } from "./shell-words.ts";
 
-/** What tears a word, or separates commands. */
-const TELLING = /['"\\^$?*[{`;|&<>(]/;
+/** What tears a word wherever it stands, what does behind a slash, and what separates commands. */
+const TEARING = bit.DOLLAR | bit.BACKSLASH | bit.CARET | bit.BACKTICK | bit.BRACE;
+const WILDCARD = bit.QUESTION | bit.STAR;
+const SEPARATING =
+  bit.SEMICOLON | bit.BAR | bit.AMPERSAND | bit.BACKTICK | bit.ANGLE | bit.PAREN | bit.BRACE | bit.DOLLAR;
 /** One of these is in every torn command. Each begins with the char that tears, so that most of a text is passed over. */
 const TORN =
   /\$[@*#?!_$0-9{(a-z]|(?<=[a-z])(?:\x27{2}|"{2}|`{2})|(?:\x27{2}|"{2}|`{2})[a-z]|(?<=[a-z/])[\x27"][a-z0-9/]{1,12}[\x27"]|[\x27"][a-z0-9/]{1,12}[\x27"][a-z/]|[\\^][a-z]|\/[a-z]{0,12}[?*[]|\{(?:,[a-z]|[a-z]{2,12},)/i;
@@ -24,11 +29,9 @@ const ARGUMENT = /[\s<>](?:--?[a-z]|\/[a-z]|\.{1,2}\/|~\/|https?:|ftp:|\d{1,3}\.
  *
  * @returns for example `torn-name`
  */
-export const detectCommand: Detect = (value, spend = free) => {
+export const detectCommand: Detect = (value, spend = free, seen = see(value)) => {
   spend(value.length * COST.telling);
-  if (value.length < 4 || !TELLING.test(value)) return null;
-  if (!TORN.test(value) && !LEADING.test(value) && !(SEPARATOR.test(value) && ARGUMENT.test(value)))
-    return null;
+  if (value.length < 4 || !mayCommand(value, seen)) return null;
   const text =
     value.includes("+") && (!value.includes(" ") || FORM_SPACE.test(value))
       ? value.replaceAll("+", " ")
@@ -36,6 +39,18 @@ export const detectCommand: Detect = (value, spend = free) => {
   spend(value.length * COST.reading);
   return visitCommands(text, judge(text, spend));
 };
+
+/** Whether there may be a command worth reading: most of these expressions need not be asked. */
+function mayCommand(value: string, { signature, repeated }: Seen): boolean {
+  const torn =
+    (signature & TEARING) !== 0 ||
+    // One quote alone is an apostrophe.
+    (repeated & bit.QUOTE) !== 0 ||
+    ((signature & WILDCARD) !== 0 && (signature & bit.SLASH) !== 0);
+  if (torn && TORN.test(value)) return true;
+  if ((signature & SEPARATING) === 0) return false;
+  return LEADING.test(value) || (SEPARATOR.test(value) && ARGUMENT.test(value));
+}
 
 /** Units a char that each pass takes, and a word with wildcards that is held against all names. */
 const COST = { telling: 4, reading: 30, wildcards: 1_500 };

@@ -2,4 +2,5 @@
 export type { Detect, Spend } from "./spend.ts";
 export { detectCommand } from "./command.ts";
 export { detectSqli } from "./sqli.ts";
+export { VOCABULARY } from "./vocabulary.ts";
 export { detectXss } from "./xss.ts";

@@ -1,11 +1,11 @@
 /**
- * What a text can be to the grammar of SQL, told without reading it: the words and signs that occur anywhere in it
+ * What a text can be to the grammar of SQL, told by a scan alone: the words and signs that occur anywhere in it
  * stand for the kinds of tokens it can have. That is more than there are, never fewer, so that what meets no sign
  * by these kinds need not be read: nearly all prose, apostrophes and all.
  */
-import { Automaton } from "../engine/automaton.ts";
 import * as bit from "../engine/signature.ts";
-import { type Kinds, kindsOf } from "./sql-kinds.ts";
+import type { Seen } from "./spend.ts";
+import { type Kinds, kindsOf, overlap } from "./sql-kinds.ts";
 import { CALLED, PREFIXES, WORDS, wordKind } from "./sql-words.ts";
 
 /** Words are known by their beginnings, which keeps the automaton small. */
@@ -34,61 +34,57 @@ const BY_TEXT: readonly (readonly [text: string, kinds: string])[] = [
   ["~", "="],
 ];
 
-interface Vocabulary {
-  readonly automaton: Automaton;
-  /** By literal. */
-  readonly kinds: readonly Kinds[];
-  /** Kinds of what is a call where a bracket follows. */
-  readonly called: readonly Kinds[];
-}
+/** Kinds of what is a call where a bracket opens, by letters that no token has. */
+const BY_CALL: readonly (readonly [letter: string, kinds: string])[] = [
+  ["J", "f"],
+  ["P", "c"],
+  ["Z", "z"],
+  ["@", "h"],
+];
 
-let vocabulary: Vocabulary | null = null;
+const CALLS = BY_CALL.map(([letter, kinds]) => [kindsOf(letter), kindsOf(kinds)] as const);
 
-/** Made at the first use. */
-function build(): Vocabulary {
-  const plain = new Map<string, string>();
-  const called = new Map<string, string>();
-  const add = (map: Map<string, string>, text: string, kinds: string): void => {
+/** Beginnings of words and signs with the kinds they stand for; of calls, their letters. */
+export function sqlWords(): ReadonlyMap<string, string> {
+  const words = new Map<string, string>();
+  const add = (text: string, kinds: string): void => {
     const beginning = text.slice(0, BEGINNING);
-    map.set(beginning, (map.get(beginning) ?? "") + kinds);
+    words.set(beginning, (words.get(beginning) ?? "") + kinds);
   };
-  for (const [text, kinds] of BY_TEXT) add(plain, text, kinds);
-  for (const [word, kind] of WORDS) add(plain, word, kind);
-  for (const [prefix, kind] of PREFIXES) add(plain, prefix, kind);
-  for (const [word, kind] of CALLED) add(called, word, kind);
-  const texts = [...new Set([...plain.keys(), ...called.keys()])];
-  return {
-    automaton: new Automaton(texts),
-    kinds: texts.map((text) => kindsOf(plain.get(text) ?? "")),
-    called: texts.map((text) => kindsOf(called.get(text) ?? "")),
-  };
+  for (const [text, kinds] of BY_TEXT) add(text, kinds);
+  for (const [word, kind] of WORDS) add(word, kind);
+  for (const [prefix, kind] of PREFIXES) add(prefix, kind);
+  const letters = new Map(BY_CALL.map(([letter, kind]) => [kind, letter]));
+  for (const [word, kind] of CALLED) add(word, letters.get(kind) ?? "");
+  return words;
 }
 
 /** Every kind of token that `readSql` can find in a text, wherever it begins to read. */
-export function possibleKinds(text: string): Kinds {
-  const { automaton, kinds, called } = (vocabulary ??= build());
-  const { signature, hits } = automaton.scan(text);
-  let { signs, upper, lower } = ANY;
-  const add = (more: Kinds | undefined): void => {
-    if (more === undefined) return;
+export function possibleKinds(seen: Seen): Kinds {
+  const { signature } = seen;
+  let signs = seen.signs | ANY.signs;
+  let upper = seen.upper | ANY.upper;
+  let lower = seen.lower | ANY.lower;
+  const add = (more: Kinds): void => {
     signs |= more.signs;
     upper |= more.upper;
     lower |= more.lower;
   };
   for (const [bits, more] of BY_SIGNATURE) if ((signature & bits) !== 0) add(more);
-  const calls = (signature & bit.PAREN) !== 0;
-  for (const hit of hits) {
-    add(kinds[hit]);
-    if (calls) add(called[hit]);
-  }
+  if ((signature & bit.PAREN) !== 0) for (const [letter, more] of CALLS) if (overlap(seen, letter)) add(more);
   return { signs, upper, lower };
 }
 
 /** Whether a text can go on behind a number, or what stands for it before a closing bracket, that it begins with. */
-export function mayFollowNumber(text: string): boolean {
-  return text.includes(")") || NUMBER.test(text);
+export function mayFollowNumber(text: string, signature: number): boolean {
+  if ((signature & bit.PAREN) !== 0 && text.includes(")")) return true;
+  return !BEGINS_WORD[text.charCodeAt(0) & 0xff] && NUMBER.test(text);
 }
 
+/** Letters that neither a number nor a name for one begins with. */
+const BEGINS_WORD = Array.from({ length: 256 }, (_none, code) =>
+  /[a-eg-mo-su-z]/i.test(String.fromCharCode(code)),
+);
 const NUMBER = /^\s*(?:[^a-z\x80-\xff'"\s]|\xa0|\xc2\xa0|true|false|null)/i;
 
 /** Whether what stands at `at`, closing brackets aside, can be one of `heads`, kinds by their codes. */

@@ -11,6 +11,7 @@
  * run over kinds, not over bytes. The idea of judging token kinds comes from N. Galbreath's talk on libinjection
  * (Black Hat 2012); the grammar here is another one: signs with positions instead of a list of fingerprints.
  */
+import * as bit from "../engine/signature.ts";
 import { codeOf, codesOf, type Kinds, meets, overlap, tellingOf } from "./sql-kinds.ts";
 import { mayBegin, mayFollowNumber, possibleKinds } from "./sql-possible.ts";
 import { readSql } from "./sql-reader.ts";
@@ -23,8 +24,9 @@ import {
   HEADS_AFTER_QUOTE,
   type Sign,
 } from "./sql-signs.ts";
-import { type Detect, free, type Spend } from "./spend.ts";
+import { type Detect, free, type Seen, type Spend } from "./spend.ts";
 import type { SqlTokens } from "./sql-tokens.ts";
+import { see } from "./vocabulary.ts";
 
 /** Most texts hold no kind of these, and no sign. */
 const TELLING = tellingOf(ANYWHERE.map(({ needs }) => needs));
@@ -40,31 +42,34 @@ const NUMBERS = codesOf("n#01v");
  *
  * @returns `context:sign`, for example `single-quote:boolean-comparison`
  */
-export const detectSqli: Detect = (value, spend = free) => {
+export const detectSqli: Detect = (value, spend = free, seen = see(value)) => {
   if (value.length < 3) return null;
-  const found = judge(value, spend);
+  const found = judge(value, spend, seen);
   if (found !== null) return found;
-  const plain = undisguised(value);
-  return plain === value ? null : judge(plain, spend);
+  const plain = undisguised(value, seen.signature);
+  return plain === value ? null : judge(plain, spend, see(plain));
 };
 
 /** Units a char (of signs: a token) that each pass takes. */
 const COST = { telling: 4, reading: 10, signs: 20 };
 
 /** Without the bytes before quotes that swallow an escape (`\\'`, `%bf'`), with quotes of a kind that are doubled once, and with `+` for the spaces that are missing. */
-function undisguised(value: string): string {
-  let quotes = /[\\\xbf\xdf]['"]/.test(value) ? value.replace(/[\\\xbf\xdf](?=['"])/g, "") : value;
-  if (DOUBLED.test(quotes)) quotes = quotes.replace(/(["'])\1{1,3}/g, "$1");
-  return quotes.includes("+") && !quotes.includes(" ") ? quotes.replaceAll("+", " ") : quotes;
+function undisguised(value: string, signature: number): string {
+  let quotes = value;
+  if ((signature & bit.QUOTE) !== 0) {
+    if ((signature & (bit.BACKSLASH | bit.HIGH)) !== 0) quotes = value.replace(/[\\\xbf\xdf](?=['"])/g, "");
+    if (DOUBLED.test(quotes)) quotes = quotes.replace(/(["'])\1{1,3}/g, "$1");
+  }
+  return (signature & bit.PLUS) !== 0 && !quotes.includes(" ") ? quotes.replaceAll("+", " ") : quotes;
 }
 
 /** `"" or ""a""=""a`: written for a place where quotes are doubled, all of them. */
 const DOUBLED = /(["'])\1[^"']{0,40}\1\1/;
 
-function judge(value: string, spend: Spend): string | null {
+function judge(value: string, spend: Spend, seen: Seen): string | null {
   spend(value.length * COST.telling);
-  const anywhere = mayHold(possibleKinds(value));
-  if (anywhere || mayFollowNumber(value)) {
+  const anywhere = mayHold(possibleKinds(seen));
+  if (anywhere || mayFollowNumber(value, seen.signature)) {
     spend(value.length * COST.reading);
     const tokens = readSql(value, 0);
     const found = anywhere ? signAnywhere(tokens, spend) : null;
@@ -72,6 +77,7 @@ function judge(value: string, spend: Spend): string | null {
     const sign = afterNumber(tokens);
     if (sign !== null) return `number:${sign}`;
   }
+  if ((seen.signature & bit.QUOTE) === 0) return null;
   return broken(value, "'", anywhere, spend) ?? broken(value, '"', anywhere, spend);
 }
 

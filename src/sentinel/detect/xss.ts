@@ -5,10 +5,13 @@
  *
  * Linear: a fixed number of passes; never throws.
  */
+import * as bit from "../engine/signature.ts";
 import { type AttributeVisitor, visitAttributes, visitList } from "./html-tags.ts";
 import { scriptSign } from "./script-signs.ts";
 import { decodeEntities, runsScript } from "./script-url.ts";
 import { type Detect, free, type Spend } from "./spend.ts";
+import { overlap } from "./sql-kinds.ts";
+import { DOCUMENT, see } from "./vocabulary.ts";
 
 /** Elements that run, load or replace something by being there, whatever surrounds the name. */
 const ACTIVE_ELEMENT =
@@ -60,15 +63,20 @@ const LOADING: Readonly<Record<string, RegExp>> = {
  *
  * @returns for example `tag:event-handler`
  */
-export const detectXss: Detect = (value, spend = free) => {
+export const detectXss: Detect = (value, spend = free, seen = see(value)) => {
   spend(value.length * COST.telling);
-  if (value.length < 6 || !/[<=(:`]|document/i.test(value)) return null;
+  if (value.length < 6) return null;
+  const signed = (seen.signature & SIGNS) !== 0 && /[<=(:`]/.test(value);
+  if (!signed && !overlap(seen, DOCUMENT)) return null;
   const text = asciiLookalikes(value);
   return (
     signOf(text, spend) ??
     (SPLITTING_ENTITY.test(text) ? scriptSign(text.replace(SPLITTING_ENTITIES, ""), spend) : null)
   );
 };
+
+/** One of these, or the word `document`, is in all script and markup. */
+const SIGNS = bit.ANGLE | bit.EQUALS | bit.PAREN | bit.COLON | bit.BACKTICK;
 
 /** Units a char that each pass takes, and an attribute that is judged. */
 const COST = { telling: 2, markup: 10, attributes: 4, attribute: 250 };

@@ -1,8 +1,20 @@
 import { BITS, SPACE, WIDE_SPACE } from "./signature.ts";
 
+/** What the words of a vocabulary that occur in a text stand for, as bits; which, the vocabulary's owner knows. */
+export interface Meaning {
+  readonly signs: number;
+  readonly upper: number;
+  readonly lower: number;
+}
+
+/** Words, found as literals are, of which only is told what those that occur stand for together. */
+export type Vocabulary = ReadonlyMap<string, Meaning>;
+
 /** What one pass over a value finds. */
-export interface Scan {
+export interface Scan extends Meaning {
   readonly signature: number;
+  /** Of the signature, what more than one char has. */
+  readonly repeated: number;
   /** Indexes of the literals that occur, ignoring ASCII case, each once. */
   readonly hits: readonly number[];
   /** How often each of them does. */
@@ -16,6 +28,7 @@ const LONG = 2_048;
 /** With more places than this a text is looked at as a whole. */
 const MAX_PLACES = 40_000;
 const NO_HITS: readonly number[] = [];
+const NO_WORDS: Vocabulary = new Map();
 
 interface Found {
   readonly hits: number[];
@@ -26,75 +39,104 @@ interface Found {
  * Aho and Corasick's automaton (1975) over lower-case literals as a full
  * transition table: one table look-up a char, however many literals there are.
  * Chars that occur in no literal share a class, which keeps the table small. A
- * state is its row's offset, negative (`~offset`) where literals end in it.
+ * state is its row's offset, negative (`~offset`) where literals or words end in
+ * it; the last column of a row tells which.
  */
 export class Automaton {
   private readonly classes = new Uint8Array(256);
   private readonly width: number;
   private readonly next: Int32Array;
-  /** Where a state's hits begin in `outputs`; the next state's entry ends them. */
+  /** Where the literals of an end begin in `outputs`; the next end's entry ends them. */
   private readonly starts: Int32Array;
   private readonly outputs: Int32Array;
+  /** Three words of bits for each end: what the words that end there stand for. */
+  private readonly meanings: Int32Array;
   private readonly seen: Int32Array;
   /** Where in the hits a literal stands that was seen in this text. */
   private readonly slots: Int32Array;
   private stamp = 0;
 
-  /** Literals are byte strings, not empty. */
-  constructor(literals: readonly string[]) {
-    this.width = this.classify(literals);
-    const trie = buildTrie(literals, this.classes);
-    const { next, hits } = complete(trie, this.width);
+  /** Literals and words are byte strings in lower case, not empty. */
+  constructor(literals: readonly string[], vocabulary: Vocabulary = NO_WORDS) {
+    const texts = [...literals, ...vocabulary.keys()];
+    this.width = this.classify(texts) + 1;
+    const { next, ends } = complete(buildTrie(texts, this.classes), this.width);
     this.next = next;
-    this.starts = new Int32Array(trie.states + 1);
+    const starts = [0];
     const outputs: number[] = [];
-    for (let state = 0; state < trie.states; state++) {
-      this.starts[state] = outputs.length;
-      for (const hit of hits[state] ?? NO_HITS) outputs.push(hit);
-    }
-    this.starts[trie.states] = outputs.length;
+    this.meanings = new Int32Array(ends.length * 3);
+    const meanings = [...vocabulary.values()];
+    ends.forEach((found, end) => {
+      for (const index of found) {
+        if (index < literals.length) outputs.push(index);
+        else this.mean(end, meanings[index - literals.length]);
+      }
+      starts.push(outputs.length);
+    });
+    this.starts = Int32Array.from(starts);
     this.outputs = Int32Array.from(outputs);
     this.seen = new Int32Array(literals.length);
     this.slots = new Int32Array(literals.length);
   }
 
+  private mean(end: number, meaning: Meaning | undefined): void {
+    const { meanings } = this;
+    meanings[end * 3] = (meanings[end * 3] ?? 0) | (meaning?.signs ?? 0);
+    meanings[end * 3 + 1] = (meanings[end * 3 + 1] ?? 0) | (meaning?.upper ?? 0);
+    meanings[end * 3 + 2] = (meanings[end * 3 + 2] ?? 0) | (meaning?.lower ?? 0);
+  }
+
   /** `text` is a byte string. */
   scan(text: string): Scan {
-    const { classes, next } = this;
+    const { classes, next, starts, meanings } = this;
     const { length } = text;
+    const last = this.width - 1;
     const places: number[] | null = length >= LONG ? [] : null;
     let found: Found | null = null;
     let signature = 0;
+    let repeated = 0;
+    let before = 0;
+    let adjacent = 0;
+    let signs = 0;
+    let upper = 0;
+    let lower = 0;
     let state = 0;
     for (let at = 0; at < length; at++) {
       const code = text.charCodeAt(at) & 0xff;
-      signature |= BITS[code] ?? 0;
+      const bits = BITS[code] ?? 0;
+      repeated |= signature & bits;
+      signature |= bits;
+      adjacent |= before & bits;
+      before = bits;
       state = next[state + (classes[code] ?? 0)] ?? 0;
-      if (state < 0) {
-        state = ~state;
-        found = this.collect(state, found);
-        if (places !== null) this.note(state, at, places);
-      }
+      if (state >= 0) continue;
+      state = ~state;
+      const end = next[state + last] ?? 0;
+      signs |= meanings[end * 3] ?? 0;
+      upper |= meanings[end * 3 + 1] ?? 0;
+      lower |= meanings[end * 3 + 2] ?? 0;
+      if (starts[end] === starts[end + 1]) continue;
+      found = this.collect(end, found);
+      if (places !== null) this.note(end, at, places);
     }
-    if ((signature & (SPACE | WIDE_SPACE)) === SPACE && text.includes("  ")) signature |= WIDE_SPACE;
+    if ((adjacent & SPACE) !== 0) signature |= WIDE_SPACE;
     const { hits = NO_HITS, counts = NO_HITS } = found ?? {};
-    return { signature, hits, counts, places: (places?.length ?? 0) <= MAX_PLACES ? places : null };
+    const kept = (places?.length ?? 0) <= MAX_PLACES ? places : null;
+    return { signature, repeated, hits, counts, places: kept, signs, upper, lower };
   }
 
-  private note(offset: number, at: number, places: number[]): void {
+  private note(end: number, at: number, places: number[]): void {
     if (places.length > MAX_PLACES) return;
-    const state = offset / this.width;
-    const to = this.starts[state + 1] ?? 0;
-    for (let hit = this.starts[state] ?? 0; hit < to; hit++) places.push(this.outputs[hit] ?? 0, at);
+    const to = this.starts[end + 1] ?? 0;
+    for (let hit = this.starts[end] ?? 0; hit < to; hit++) places.push(this.outputs[hit] ?? 0, at);
   }
 
-  private collect(offset: number, before: Found | null): Found {
+  private collect(end: number, before: Found | null): Found {
     const { seen, slots, outputs, starts } = this;
-    const state = offset / this.width;
-    const to = starts[state + 1] ?? 0;
+    const to = starts[end + 1] ?? 0;
     if (before === null) this.stamp = (this.stamp + 1) | 0;
     const found = before ?? { hits: [], counts: [] };
-    for (let at = starts[state] ?? 0; at < to; at++) {
+    for (let at = starts[end] ?? 0; at < to; at++) {
       const hit = outputs[at] ?? 0;
       if (seen[hit] === this.stamp) {
         const slot = slots[hit] ?? 0;
@@ -161,32 +203,35 @@ function buildTrie(literals: readonly string[], classes: Uint8Array): Trie {
 
 interface Table {
   readonly next: Int32Array;
-  readonly hits: readonly (readonly number[] | undefined)[];
+  /** What ends in the states that something ends in, by what the last column of their rows says. */
+  readonly ends: readonly (readonly number[])[];
 }
 
-/** Breadth first: a state's row is that of its longest proper suffix, with its own children put in; it inherits the suffix's hits. */
+/** Breadth first: a state's row is that of its longest proper suffix, with its own children put in; it inherits what ends in the suffix. */
 function complete({ states, first, sibling, label, ends }: Trie, width: number): Table {
   const next = new Int32Array(states * width);
   const suffix = new Int32Array(states);
-  const hits: (readonly number[] | undefined)[] = [...ends];
+  const found: (readonly number[])[] = [NO_HITS];
   const queue = new Int32Array(states);
   let queued = 1;
   for (let at = 0; at < queued; at++) {
     const state = queue[at] ?? 0;
     const row = state * width;
     const fallback = suffix[state] ?? 0;
-    if (state !== 0) next.copyWithin(row, fallback, fallback + width);
+    if (state !== 0) next.copyWithin(row, fallback, fallback + width - 1);
     for (let child = first[state] ?? 0; child !== 0; child = sibling[child] ?? 0) {
       const slot = row + (label[child] ?? 0);
       const other = offsetOf(next[slot] ?? 0);
       suffix[child] = other;
-      const inherited = hits[other / width];
-      if (inherited !== undefined) hits[child] = [...(hits[child] ?? NO_HITS), ...inherited];
-      next[slot] = hits[child] === undefined ? child * width : ~(child * width);
+      const inherited = found[next[other + width - 1] ?? 0] ?? NO_HITS;
+      const own = ends[child] ?? NO_HITS;
+      const ending = own.length + inherited.length > 0;
+      if (ending) next[child * width + width - 1] = found.push([...own, ...inherited]) - 1;
+      next[slot] = ending ? ~(child * width) : child * width;
       queue[queued++] = child;
     }
   }
-  return { next, hits };
+  return { next, ends: found };
 }
 
 function offsetOf(entry: number): number {

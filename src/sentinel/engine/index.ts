@@ -1,3 +1,4 @@
+import { VOCABULARY } from "../detect/index.ts";
 import { addBody } from "../bodies/index.ts";
 import type { Inflated } from "../bodies/inflate.ts";
 import type { SentinelPackage } from "../package.ts";
@@ -27,7 +28,7 @@ export interface Collected {
 
 /** Throws on a package of a newer engine. */
 export function createEngine(pkg: SentinelPackage): Engine {
-  const automaton = new Automaton(pkg.literals);
+  const automaton = new Automaton(pkg.literals, VOCABULARY);
   const compiled = compilePlan(pkg);
   const seen = new SeenValues();
   const { limits } = pkg.settings;

@@ -33,6 +33,9 @@ export const BRACE = 1 << 25;
 export const CONTROL = 1 << 26;
 /** A char of base64 or base64url. */
 const RUN = 1 << 27;
+export const SEMICOLON = 1 << 28;
+export const BAR = 1 << 29;
+export const QUESTION = 1 << 30;
 
 /** Bits of each byte. */
 export const BITS: Int32Array = kinds();
@@ -70,6 +73,9 @@ function kinds(): Int32Array {
     ["$", DOLLAR],
     ["()", PAREN],
     [",;", COMMA],
+    [";", SEMICOLON],
+    ["|", BAR],
+    ["?", QUESTION],
     ["^", CARET],
     ["=", EQUALS],
     [":", COLON],

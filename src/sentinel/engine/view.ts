@@ -45,7 +45,7 @@ export class View {
   sign(detect: Detect, spend?: Spend): string | null {
     const known = this.signs?.get(detect);
     if (known !== undefined) return known;
-    const sign = detect(this.text, spend);
+    const sign = detect(this.text, spend, this.scan);
     (this.signs ??= new Map()).set(detect, sign);
     return sign;
   }

@@ -1,7 +1,7 @@
 import { encode } from "./code-points.ts";
 
 /** Value of each hexadecimal digit by char code; -1 for any other char. */
-const HEX: Int8Array = Int8Array.from({ length: 256 }, (_none, code) => {
+export const HEX: Int8Array = Int8Array.from({ length: 256 }, (_none, code) => {
   const digit = parseInt(String.fromCharCode(code), 16);
   return Number.isNaN(digit) ? -1 : digit;
 });
