@@ -50,7 +50,6 @@ async function main(): Promise<void> {
   await edge.start();
   await warm(edge.port);
   const begun = performance.now();
-  const openedAt = Date.now();
   const crowd = new Crowd("/sale", GOAL, begun + MOST_MS);
   crowd.client.port = edge.port;
   const most = { gate: 0, room: 0, waiting: 0 };
@@ -67,7 +66,6 @@ async function main(): Promise<void> {
       {
         crowd,
         admissions: edge.admissions(),
-        openedAt,
         perMinute,
         seconds,
         outage: await restarted,
@@ -89,23 +87,14 @@ async function main(): Promise<void> {
   }
 }
 
-/** How long gates that are new in a room only listen. */
-const JOINING_MS = 7000;
-
-/** A store that has been open for a while: its code is compiled, and its gates know how many they are. */
+/** A store that has been open for a while: its code is compiled. */
 async function warm(port: number): Promise<void> {
   const client = new RawClient(16);
   client.port = port;
-  const get = (path: string): Promise<unknown> =>
-    client.get(path, { host: `127.0.0.1:${port}`, accept: "text/html" }).catch(() => null);
-  const rounds = async (path: string, count: number): Promise<void> => {
-    for (let round = 0; round < count; round++)
-      await Promise.all(Array.from({ length: 100 }, () => get(path)));
-  };
-  await rounds("/catalog", 40);
-  await rounds("/sale", 2);
+  const get = (): Promise<unknown> =>
+    client.get("/catalog", { host: `127.0.0.1:${port}`, accept: "text/html" }).catch(() => null);
+  for (let round = 0; round < 40; round++) await Promise.all(Array.from({ length: 100 }, get));
   client.close();
-  await sleep(JOINING_MS);
 }
 
 /** All visits, begun evenly over the time; resolves when the last has ended. */

@@ -65,10 +65,7 @@ function byTenSeconds(times: readonly number[]): number[] {
 
 export interface Run {
   readonly crowd: Crowd;
-  /** Of the sale, and of those who were there before it. */
   readonly admissions: readonly Admission[];
-  /** ms; when the sale began. */
-  readonly openedAt: number;
   readonly perMinute: number;
   readonly seconds: number;
   readonly outage: Outage | null;
@@ -99,7 +96,7 @@ export function report(run: Run, print: (line: string) => void): boolean {
   const cpu = [...run.edgeCpu, ["visitors", (own.user + own.system) / 1e6] as const];
   const rows: [string, string | number][] = [
     ["visitors", crowd.visitors.length],
-    ["admitted, as the gates have stored it", times.filter((at) => at >= run.openedAt).length],
+    ["admitted, as the gates have stored it", admissions.length],
     ["admitted, as visitors have heard", seen.length],
     ["reached the storefront", crowd.reached],
     ["places lost", crowd.lostPlaces],

@@ -5,6 +5,7 @@
  * second instance can give one token twice.
  */
 import { DurableObject } from "cloudflare:workers";
+import { GrantStore } from "./grant-store.ts";
 import { GRANT_MS } from "./grants.ts";
 import type { Delta } from "./histogram.ts";
 import { GateKeeper, HOLD_MS } from "./keeper.ts";
@@ -22,9 +23,8 @@ const REPEATS = 3;
 const SYNC_MS = 500;
 const COMMIT_MS = 200;
 const KEEP_VISITS_MS = 24 * 3_600_000;
-/** A gate that starts must know of tokens that it lent a minute ago. */
-const KEEP_GRANTS_MS = 120_000;
 const CLAIM_PATIENCE_MS = 500;
+const JOIN_PATIENCE_MS = 1000;
 
 interface Bindings {
   readonly ROOM: DurableObjectNamespace;
@@ -38,9 +38,11 @@ export class GateObject extends DurableObject implements GatePort {
   readonly #sql: SqlStorage;
   readonly #bindings: Bindings;
   readonly #plans: PlanStore;
+  readonly #grants: GrantStore;
   #keeper: GateKeeper | null = null;
   #syncedAt = 0;
   #planned = false;
+  #joining: Promise<void> | null = null;
   /** Admissions that are decided and not stored yet, and when they will be. */
   readonly #admitted = new Map<string, { readonly at: number; readonly expiresAt: number }>();
   #committed: Promise<void> | null = null;
@@ -50,6 +52,7 @@ export class GateObject extends DurableObject implements GatePort {
     this.#sql = ctx.storage.sql;
     this.#bindings = env;
     this.#plans = new PlanStore(this.#sql);
+    this.#grants = new GrantStore(this.#sql);
     this.#sql.exec(
       `CREATE TABLE IF NOT EXISTS visits (id TEXT PRIMARY KEY, admitted_at INTEGER NOT NULL, repeats INTEGER NOT NULL,
         expires_at INTEGER NOT NULL, renewed_from INTEGER NOT NULL, renewed_at INTEGER NOT NULL,
@@ -61,19 +64,19 @@ export class GateObject extends DurableObject implements GatePort {
         gate INTEGER NOT NULL)`,
     );
     this.#sql.exec("CREATE INDEX IF NOT EXISTS claims_by_time ON claims (admitted_at)");
-    this.#sql.exec(
-      "CREATE TABLE IF NOT EXISTS grants (isolate TEXT PRIMARY KEY, until INTEGER NOT NULL, lent_at INTEGER NOT NULL)",
-    );
   }
 
   async ask(config: RoomConfig, index: number, ask: Ask): Promise<GateAnswer> {
-    const keeper = this.#keeperFor(config, index);
+    const keeper = await this.#serving(config, index);
     const holdUntil = ask.patient ? Date.now() + HOLD_MS : 0;
     for (;;) {
       const now = Date.now();
       if (this.#admitted.has(ask.id)) await this.#committed;
       const known = this.#repeated(ask.id, now);
-      if (known !== null) return known;
+      if (known !== null) {
+        this.#sync(config, now);
+        return known;
+      }
       const decision = keeper.decide(ask, now, holdUntil);
       if (decision.kind === "admit") {
         this.#sync(config, now);
@@ -96,7 +99,7 @@ export class GateObject extends DurableObject implements GatePort {
   }
 
   async collect(config: RoomConfig, index: number, deltas: readonly Delta[]): Promise<void> {
-    this.#keeperFor(config, index).collect(deltas);
+    (await this.#serving(config, index)).collect(deltas);
     this.#sync(config, Date.now());
   }
 
@@ -125,16 +128,17 @@ export class GateObject extends DurableObject implements GatePort {
   }
 
   async lend(config: RoomConfig, index: number, isolate: string): Promise<number> {
+    const keeper = await this.#serving(config, index);
     const now = Date.now();
-    if (!this.#keeperFor(config, index).lend(isolate, now + GRANT_MS, now)) return 0;
-    this.#sql.exec("INSERT OR REPLACE INTO grants VALUES (?, ?, ?)", isolate, now + GRANT_MS, now);
-    this.#sql.exec("DELETE FROM grants WHERE max(until, lent_at) < ?", now - KEEP_GRANTS_MS);
+    this.#sync(config, now);
+    if (!keeper.lend(isolate, now + GRANT_MS, now)) return 0;
+    this.#grants.lend(isolate, now + GRANT_MS, now);
     return GRANT_MS;
   }
 
   async giveBack(config: RoomConfig, index: number, isolate: string): Promise<void> {
     this.#keeperFor(config, index).giveBack(isolate, Date.now());
-    this.#sql.exec("UPDATE grants SET until = 0 WHERE isolate = ?", isolate);
+    this.#grants.giveBack(isolate);
   }
 
   async follow(config: RoomConfig, index: number, told: ToldRate): Promise<void> {
@@ -231,20 +235,35 @@ export class GateObject extends DurableObject implements GatePort {
         )
         .toArray();
       const plans = this.#plans.lately(config, now);
-      const joinedAt = this.#plans.joinedAt(index, config, now);
-      this.#keeper = new GateKeeper(index, config, { lastUsedAt: row?.last ?? null, plans, joinedAt }, now);
+      this.#keeper = new GateKeeper(index, config, { lastUsedAt: row?.last ?? null, plans }, now);
       const valid = this.#sql.exec<{ id: string; expires_at: number }>(
         "SELECT id, expires_at FROM visits WHERE expires_at > ?",
         now,
       );
       for (const { id, expires_at } of valid) this.#keeper.restore(id, expires_at);
-      const granted = this.#sql.exec<{ isolate: string; until: number }>("SELECT isolate, until FROM grants");
-      for (const { isolate, until } of granted) this.#keeper.restoreGrant(isolate, until, now);
+      for (const { isolate, until } of this.#grants.all()) this.#keeper.restoreGrant(isolate, until, now);
     } else {
       this.#keeper.adopt(config, now);
     }
-    this.#plans.hear(config, now);
     return this.#keeper;
+  }
+
+  /**
+   * The keeper of a gate that gives tokens away. One that is new, or heard nothing for a minute, asks the
+   * room first whether others share N otherwise; it listens for them where they do, or nobody answers.
+   */
+  async #serving(config: RoomConfig, index: number): Promise<GateKeeper> {
+    if (this.#plans.quiet(Date.now())) await (this.#joining ??= this.#join(config, index));
+    this.#plans.hear(config, Date.now());
+    return this.#keeperFor(config, index);
+  }
+
+  async #join(config: RoomConfig, index: number): Promise<void> {
+    const room = roomPort(this.#bindings.ROOM, config.room);
+    const alone = await withDeadline(room.alone(config), JOIN_PATIENCE_MS).catch(() => false);
+    if (!alone) this.#keeperFor(config, index).listen(Date.now());
+    this.#plans.hear(config, Date.now());
+    this.#joining = null;
   }
 
   /** Tells the room object, at most every half second but for what is urgent. News that does not arrive expires there by itself. */

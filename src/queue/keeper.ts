@@ -68,6 +68,11 @@ export class GateKeeper {
     this.#config = config;
   }
 
+  /** Others may share N otherwise and not know of this gate. */
+  listen(now: number): void {
+    this.#tokens.listen(now);
+  }
+
   /**
    * Decides about one visitor; an admission takes its token here, before anybody hears of it.
    * @param holdUntil ms; until then the request may be held

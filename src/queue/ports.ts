@@ -23,6 +23,8 @@ export interface RoomPort {
   read(config: RoomConfig): Promise<RoomSnapshot>;
   /** @returns N where it is automatic, else null */
   hear(config: RoomConfig, report: GateReport): Promise<ToldRate | null>;
+  /** Whether nobody lately shares N among another number of gates. */
+  alone(config: RoomConfig): Promise<boolean>;
   /** So many replicas of the storefront are ready. */
   ready(config: RoomConfig, replicas: number): Promise<void>;
 }

@@ -1,6 +1,7 @@
 /** The room's Durable Object, thin: it keeps the watermark and the seeds of draws, and lets `Room` compute. */
 import { DurableObject } from "cloudflare:workers";
 import { commitment, newSeed } from "./lottery.ts";
+import { PlanStore } from "./plan-store.ts";
 import type { RoomPort } from "./ports.ts";
 import type { RoomConfig } from "./room-config.ts";
 import { gatePort } from "./rpc.ts";
@@ -15,6 +16,7 @@ export class RoomObject extends DurableObject implements RoomPort {
   readonly #sql: SqlStorage;
   #room: Room | null = null;
   readonly #gates: DurableObjectNamespace;
+  readonly #plans: PlanStore;
   #savedAt = 0;
   #draw: { readonly epoch: string; readonly seed: string; readonly commitment: string } | null = null;
 
@@ -22,6 +24,7 @@ export class RoomObject extends DurableObject implements RoomPort {
     super(ctx, env);
     this.#gates = env.GATE;
     this.#sql = ctx.storage.sql;
+    this.#plans = new PlanStore(this.#sql);
     this.#sql.exec("CREATE TABLE IF NOT EXISTS memory (name TEXT PRIMARY KEY, value TEXT NOT NULL)");
     this.#sql.exec("CREATE TABLE IF NOT EXISTS seeds (event TEXT PRIMARY KEY, seed TEXT NOT NULL)");
   }
@@ -40,7 +43,11 @@ export class RoomObject extends DurableObject implements RoomPort {
   async hear(config: RoomConfig, report: GateReport): Promise<ToldRate | null> {
     const room = this.#roomFor(config);
     room.hear(report, Date.now());
-    return room.toldRate;
+    return room.toldRate(Date.now());
+  }
+
+  async alone(config: RoomConfig): Promise<boolean> {
+    return this.#roomFor(config).alone(config, Date.now());
   }
 
   /** Tells every gate of a new N; a gate out of reach hears of it with its next report. */
@@ -48,7 +55,7 @@ export class RoomObject extends DurableObject implements RoomPort {
     const room = this.#roomFor(config);
     if (!room.follow(replicas, Date.now())) return;
     this.#sql.exec("INSERT OR REPLACE INTO memory VALUES ('room', ?)", JSON.stringify(room.memory));
-    const told = room.toldRate;
+    const told = room.toldRate(Date.now());
     if (told === null) return;
     const gates = Array.from({ length: config.gates }, (_, index) =>
       gatePort(this.#gates, config.room, index).follow(config, index, told),
@@ -57,15 +64,17 @@ export class RoomObject extends DurableObject implements RoomPort {
   }
 
   #roomFor(config: RoomConfig): Room {
+    const now = Date.now();
     if (this.#room === null) {
       const [row] = this.#sql
         .exec<{ value: string }>("SELECT value FROM memory WHERE name = 'room'")
         .toArray();
       const memory: RoomMemory | null = row === undefined ? null : JSON.parse(row.value);
-      this.#room = new Room(config, memory, Date.now());
+      this.#room = new Room(config, memory, now, this.#plans.lately(config, now));
     } else {
-      this.#room.adopt(config, Date.now());
+      this.#room.adopt(config, now);
     }
+    this.#plans.hear(config, now);
     return this.#room;
   }
 

@@ -7,8 +7,9 @@ import { Calls } from "./calls.ts";
 import type { PlaceTable } from "./estimate.ts";
 import { AliveHistogram, type Span } from "./histogram.ts";
 import { holdsAtGate } from "./keeper.ts";
+import { type Plan, Plans, rateOf } from "./plans.ts";
 import { Rates } from "./rates.ts";
-import { admits, automaticRate, type RoomConfig } from "./room-config.ts";
+import { admits, type RoomConfig } from "./room-config.ts";
 import { calledAhead, extrapolated, nextBoost, nextWatermark, placeAt, type Watermark } from "./watermark.ts";
 import type { GateReport, RoomSnapshot, ToldRate } from "./messages.ts";
 
@@ -56,9 +57,11 @@ export class Room {
   readonly #revoked = new Map<string, { readonly before: number; readonly at: number }>();
   readonly #calls = new Calls();
   readonly #rates: Rates;
+  readonly #plans: Plans;
   #ready: Ready | null;
 
-  constructor(config: RoomConfig, memory: RoomMemory | null, now: number) {
+  /** @param plans as they were heard lately, before the object started */
+  constructor(config: RoomConfig, memory: RoomMemory | null, now: number, plans: readonly Plan[] = []) {
     const known = memory?.epoch === config.epoch ? memory : null;
     this.#config = config;
     this.#reportEveryMs = firstReportMs(config);
@@ -67,6 +70,7 @@ export class Room {
     this.#watermark = { ...(known?.watermark ?? OPEN), at: now };
     this.#relearnedAt = this.#watermark.key === null ? now : now + RELEARN_MS;
     this.#rates = new Rates(now);
+    this.#plans = new Plans(config, plans, now);
     this.#ready = memory?.ready ?? null;
   }
 
@@ -74,11 +78,19 @@ export class Room {
     return { epoch: this.#config.epoch, watermark: this.#watermark, ready: this.#ready };
   }
 
-  /** N where it is automatic; null where it is the configuration's. */
-  get toldRate(): ToldRate | null {
-    const { auto } = this.#config;
-    if (auto === null || this.#ready === null) return null;
-    return { perMinute: automaticRate(auto.perReplica, this.#ready.replicas), at: this.#ready.at };
+  /** N where it is automatic, the least of those that deployments reckon with; null where it is the configuration's. */
+  toldRate(now: number): ToldRate | null {
+    if (this.#ready === null) return null;
+    const { replicas, at } = this.#ready;
+    const rates = this.#plans
+      .at(now)
+      .flatMap((plan) => (plan.perReplica === null ? [] : [rateOf(plan, replicas)]));
+    return rates.length === 0 ? null : { perMinute: Math.min(...rates), at };
+  }
+
+  /** Whether nobody lately shares N among another number of gates. */
+  alone(config: RoomConfig, now: number): boolean {
+    return this.#plans.alone(config, now);
   }
 
   /** So many replicas are ready. @returns whether that is news */
@@ -95,6 +107,7 @@ export class Room {
   /** Takes over a configuration that is not older; another epoch or grain starts an empty line. */
   adopt(config: RoomConfig, now: number): void {
     if (config.version < this.#config.version) return;
+    this.#plans.hear(config, now);
     const fresh = config.epoch !== this.#config.epoch;
     const regrained = config.binMs !== this.#histogram.binMs;
     this.#config = config;
@@ -130,14 +143,14 @@ export class Room {
       room: config.room,
       epoch: config.epoch,
       version: config.version,
-      perMinute: this.#perMinute(),
+      perMinute: this.#perMinute(now),
       replicas: config.auto === null ? null : (this.#ready?.replicas ?? config.auto.leastReplicas),
       at: now,
       watermark: this.#watermark,
       table: table(this.#spans),
       waiting: Math.round(total(this.#spans)),
       arriving: this.#rates.arriving,
-      perSecond: this.#perSecond(),
+      perSecond: this.#perSecond(now),
       leaving: this.#rates.leaving,
       active: [...this.#active.values()].reduce((sum, active) => sum + active, 0),
       admittedLastMinute: this.#calls.admittedLastMinute(now),
@@ -160,17 +173,18 @@ export class Room {
   }
 
   /** The rate people are admitted at while they wait: as it was lately, where that is less than the share allows. */
-  #perSecond(): number {
-    const share = this.#share();
+  #perSecond(now: number): number {
+    const share = this.#share(now);
     return Math.min(share, Math.max(this.#rates.pace ?? share, share / 50));
   }
 
-  #perMinute(): number {
-    return this.toldRate?.perMinute ?? this.#config.perMinute;
+  /** The least N that is reckoned with, as gates do. */
+  #perMinute(now: number): number {
+    return Math.min(...this.#plans.at(now).map((plan) => rateOf(plan, this.#ready?.replicas ?? null)));
   }
 
-  #share(): number {
-    return shareOf(this.#perMinute(), 1).perSecond;
+  #share(now: number): number {
+    return shareOf(this.#perMinute(now), 1).perSecond;
   }
 
   #compute(now: number): void {
@@ -187,7 +201,7 @@ export class Room {
       const haste = (this.#boost - 1) * slope * (now - at);
       this.#watermark = { slope, key: extrapolated(this.#watermark, now) + haste, at: now };
     } else {
-      const pace = this.#config.activeCap === null ? this.#share() : this.#perSecond();
+      const pace = this.#config.activeCap === null ? this.#share(now) : this.#perSecond(now);
       const place = placeAt(this.#spans, calledAhead(pace, this.#boost, holdsAtGate(this.#config)));
       this.#watermark = nextWatermark(this.#watermark, place, now);
     }
@@ -197,7 +211,7 @@ export class Room {
   #settle(now: number): void {
     const rates = this.#rates;
     const waiting = this.#watermark.key !== null && admits(this.#config.phase);
-    rates.settle(this.#histogram, this.#share(), waiting, now);
+    rates.settle(this.#histogram, this.#share(now), waiting, now);
     const waited = this.#watermark.key !== null && rates.possible > 0;
     const used = rates.admitting / rates.possible;
     const relearning = this.#relearnedAt - now;

@@ -9,10 +9,11 @@ import { type Plan, Plans } from "./plans.ts";
 import type { RoomConfig } from "./room-config.ts";
 import type { ToldRate } from "./messages.ts";
 
-/** Where the number of gates changed, a share grows only when every gate has heard of it. */
+/** Where the number of gates changed or differs, a share grows only when every gate has heard of it. */
 const HEARD_AFTER_MS = 6000;
 /** Longest wait that is told. */
 const LONGEST_MS = 3_600_000;
+const NOTHING: Share = { perSecond: 0, burst: 1 };
 
 /** What a gate knows from before it started. */
 export interface Past {
@@ -20,11 +21,9 @@ export interface Past {
   readonly lastUsedAt: number | null;
   /** As it heard them lately. */
   readonly plans: readonly Plan[];
-  /** ms; when it was first told of so many gates: others may not have been yet. 0: they have. */
-  readonly joinedAt: number;
 }
 
-export const NO_PAST: Past = { lastUsedAt: null, plans: [], joinedAt: 0 };
+export const NO_PAST: Past = { lastUsedAt: null, plans: [] };
 
 export class Tokens {
   #config: RoomConfig;
@@ -32,16 +31,16 @@ export class Tokens {
   #bucket: Bucket;
   readonly #grants = new Grants();
   readonly #plans: Plans;
-  readonly #joinedAt: number;
+  /** ms; since when the gate listens whether others share N otherwise. */
+  #listensFrom = -Infinity;
   /** N as the room object told it, where it is automatic. */
   #told: ToldRate | null = null;
 
-  constructor(config: RoomConfig, { lastUsedAt, plans, joinedAt }: Past, now: number) {
+  constructor(config: RoomConfig, { lastUsedAt, plans }: Past, now: number) {
     this.#config = config;
     this.#plans = new Plans(config, plans, now);
-    this.#joinedAt = joinedAt;
     const settled = now >= this.#settledAt;
-    this.#share = settled ? this.#target(now) : { perSecond: 0, burst: 1 };
+    this.#share = settled ? this.#target(now) : NOTHING;
     this.#bucket = settled ? startBucket(this.#share, lastUsedAt, now) : { tokens: 0, at: now };
   }
 
@@ -52,13 +51,17 @@ export class Tokens {
   /** Another configuration is in force. */
   adopt(config: RoomConfig, now: number): void {
     this.#refill(now);
-    if (config.version === this.#config.version) this.#plans.hear(config, now);
-    else {
-      this.#grants.settle(now);
-      this.#plans.replace(config, now);
-    }
+    if (config.version !== this.#config.version) this.#grants.settle(now);
+    this.#plans.hear(config, now);
     this.#config = config;
     this.#reshare(now);
+  }
+
+  /** Others may share N among another number of gates and not know of this one: gives nothing until they do. */
+  listen(now: number): void {
+    this.#listensFrom = now;
+    this.#share = NOTHING;
+    this.#bucket = { tokens: 0, at: Math.max(now, this.#bucket.at) };
   }
 
   /** N has changed with the replicas. Shares are apart, so a gate need not wait for the others: less holds at once, more as it hears. */
@@ -124,15 +127,15 @@ export class Tokens {
 
   /** ms; from when on each gate has heard how many they are. */
   get #settledAt(): number {
-    return Math.max(this.#config.resharedAt, this.#joinedAt) + HEARD_AFTER_MS;
+    return Math.max(this.#config.resharedAt, this.#listensFrom) + HEARD_AFTER_MS;
   }
 
   /** The smallest share of all plans that are followed. */
   #target(now: number): Share {
     const lent = this.#grants.perMinute(this.#config, now);
-    const shares = this.#plans.at(now).map(({ perMinute, gates, auto }) => {
-      const rate = auto ? (this.#told?.perMinute ?? perMinute) : perMinute;
-      return shareOf(Math.max(0, rate - gates * lent), gates);
+    const shares = this.#plans.at(now).map((plan) => {
+      const rate = plan.perReplica === null ? plan.perMinute : (this.#told?.perMinute ?? plan.perMinute);
+      return shareOf(Math.max(0, rate - plan.gates * lent), plan.gates);
     });
     return shares.reduce((least, share) => (share.perSecond < least.perSecond ? share : least));
   }

@@ -46,6 +46,7 @@ describe("a gate", () => {
 
   it("lets another gate claim no ticket whose admission here is not stored yet, and loses no other of its batch", async () => {
     const { config, gate } = fresh({ rate: 1200 });
+    await gate.ask(config, 0, ask("before", 0));
     const asked = Promise.all([gate.ask(config, 0, ask("a", 1)), gate.ask(config, 0, ask("b", 2))]);
     const claims = await Promise.all([gate.claim("a", 1, 0), gate.claim("c", 1, 0)]);
     expect((await asked).map(({ kind }) => kind)).toEqual(["admit", "admit"]);
@@ -74,6 +75,19 @@ describe("a gate", () => {
     const again = gatePort(env.GATE, config.room, 0);
     expect((await again.ask(config, 0, ask("b", 2))).kind).toBe("wait");
     expect(await again.ask(config, 0, ask("a", 1))).toMatchObject({ kind: "admit", repeated: true });
+  });
+
+  it("gives at once in a room that is new, and listens for 6 s where others share N among another number of gates", async () => {
+    const { config, gate } = fresh({ rate: 6000, gates: 2 });
+    const second = gatePort(env.GATE, config.room, 1);
+    const more = { ...config, gates: 4, mostGates: 4 };
+    expect((await gate.ask(config, 0, ask("a", 1))).kind).toBe("admit");
+    expect((await second.ask(config, 1, ask("b", 2))).kind).toBe("admit");
+    // A deployment with more gates: those of both go on, a new one listens.
+    expect((await second.ask(more, 1, ask("c", 3))).kind).toBe("admit");
+    const third = await gatePort(env.GATE, config.room, 2).ask(more, 2, ask("d", 4));
+    if (third.kind !== "wait") throw new Error(third.kind);
+    expect(third.afterMs).toBeGreaterThan(5000);
   });
 
   it("holds those who are next and lets them in, in order, one a second", async () => {

@@ -17,7 +17,7 @@ import {
   UNDRAWN,
 } from "../../src/queue/histogram.ts";
 import { commitment, draw, isDrawn, newSeed, placeOfLot } from "../../src/queue/lottery.ts";
-import { roomConfig, roomOf } from "../../src/queue/room-config.ts";
+import { roomConfig, roomOf, withCapacity } from "../../src/queue/room-config.ts";
 import { Room } from "../../src/queue/room.ts";
 import { languageOf } from "../../src/queue/texts.ts";
 import { gatesFor } from "../../src/queue/gates.ts";
@@ -344,6 +344,28 @@ describe("the room", () => {
     // Another epoch's watermark means nothing.
     const other = new Room(config, { ...memory, epoch: "other" }, START);
     expect(other.snapshot(none, START).watermark.key).toBeNull();
+  });
+
+  it("reckons with the least N of the deployments it heard lately", () => {
+    const auto = (threshold: number) =>
+      roomConfig(withCapacity(roomPolicy({ rate: "auto" }), { threshold, replicasMin: 2 }), null, START);
+    const room = new Room(auto(65), null, START);
+    const perMinute = (now: number): number => room.snapshot({ commitment: null, seed: null }, now).perMinute;
+    expect(room.toldRate(START)).toBeNull();
+    expect(perMinute(START)).toBe(104);
+    room.follow(4, START);
+    expect(room.toldRate(START)).toEqual({ perMinute: 208, at: START });
+    // Another deployment's threshold is lower: its N holds, whoever asks.
+    for (const threshold of [50, 65]) {
+      room.adopt(auto(threshold), START + 1000);
+      expect(room.toldRate(START + 1000)).toEqual({ perMinute: 160, at: START });
+      expect(perMinute(START + 1000)).toBe(160);
+    }
+    room.adopt(auto(65), START + 68_000);
+    expect(room.toldRate(START + 68_000)).toMatchObject({ perMinute: 208 });
+    expect(
+      new Room(roomConfig(roomPolicy({ rate: 60 }), null, START), room.memory, START).toldRate(START),
+    ).toBeNull();
   });
 
   it("goes faster than its last slope while it learns the line again, where gates have tokens that nobody takes", () => {

@@ -111,12 +111,14 @@ export class Rig {
         return this.#room.snapshot({ commitment: "hash", seed: "A".repeat(43) }, this.now);
       },
       hear: async () => null,
+      alone: async () => true,
       ready: async (config, replicas) => {
         this.#call("room");
         this.#room ??= new Room(config, null, this.now);
         this.#room.adopt(config, this.now);
         this.#room.follow(replicas, this.now);
-        if (this.#room.toldRate !== null) this.#keeperFor(config, 0).follow(this.#room.toldRate, this.now);
+        const told = this.#room.toldRate(this.now);
+        if (told !== null) this.#keeperFor(config, 0).follow(told, this.now);
       },
     };
     this.queue = queueOf(

@@ -154,6 +154,7 @@ export class VirtualRooms {
         return snapshot;
       },
       hear: () => missing(name),
+      alone: () => missing(name),
       ready: () => missing(name),
     };
     return { port, room };
