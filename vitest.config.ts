@@ -2,11 +2,9 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 const ALONE = ["test/e2e/room.node.test.ts"];
-const NODE = {
-  globalSetup: ["test/support/node/bundle.ts"],
-  testTimeout: 30_000,
-  hookTimeout: 60_000,
-};
+/** Machines are shared: what takes a second takes ten there, and a test that hangs hangs for longer. */
+const PATIENCE = { testTimeout: 30_000, hookTimeout: 60_000 };
+const NODE = { ...PATIENCE, globalSetup: ["test/support/node/bundle.ts"] };
 
 /** Tests of Worker code run inside workerd (`*.test.ts`); tests of the CLI, the stack and the whole system run in Node (`*.node.test.ts`). */
 export default defineConfig({
@@ -25,7 +23,12 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "workerd", include: ["test/**/*.test.ts"], exclude: ["test/**/*.node.test.ts"] },
+        test: {
+          ...PATIENCE,
+          name: "workerd",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/**/*.node.test.ts"],
+        },
       },
       {
         test: {
