@@ -101,7 +101,8 @@ function wholeText(text: string): string | null {
   return decodeText(text.replace(/=+$/, "").replaceAll(" ", "+"));
 }
 
-const SHORT_WHOLE = /^(?=[^A-Z]{0,12}[A-Z])(?=[^a-z0-9]{0,12}[a-z0-9])[A-Za-z0-9+/_ -]{7,11}={0,2}$/;
+const SHORT_WHOLE =
+  /^(?=[^A-Z]{0,12}[A-Z])(?=[^a-z0-9]{0,12}[a-z0-9])(?:[A-Za-z0-9+/_ -]{7,11}={0,2}|\w{6}==)$/;
 const SPACED_WHOLE = /^[A-Za-z0-9+/]{1,200}(?: [A-Za-z0-9+/]{1,200}){1,99}={0,2}$/;
 
 /** What a run holds, from its beginning or from behind one of its first separators: `/files/PHN2Zz4...` is one run. */

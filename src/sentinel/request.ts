@@ -54,11 +54,12 @@ function addCookies(tx: Transaction, line: string): void {
 
 const OLD_SEPARATOR = /, ?[\w.-]{1,64}=/;
 
+/** Without `=` it is all value, and has no name (RFC 6265bis section 5.6). */
 function addCookie(tx: Transaction, part: string): void {
   const equals = part.indexOf("=");
-  const name = (equals < 0 ? part : part.slice(0, equals)).trim();
+  const name = part.slice(0, Math.max(equals, 0)).trim();
   tx.add("cookies.names", "", name);
-  tx.add("cookies", name, equals < 0 ? "" : part.slice(equals + 1));
+  tx.add("cookies", name, part.slice(equals + 1));
 }
 
 function checkHead({ target, headers }: InspectionRequest, limit: number): void {

@@ -48,6 +48,7 @@ describe("peeling", () => {
   test.each([
     ["O2lkO2xz", ";id;ls"],
     ["YWxlcnQoMSk=", "alert(1)"],
+    ["fCBpZA==", "| id"],
     ["DQpRVUlUDQo", "\r\nQUIT\r\n"],
   ])("a whole value may be short: %s", (text, inner) => expect(peeled(text)).toContain(inner));
 

@@ -41,7 +41,8 @@ describe("cookies", () => {
 
   test.each([
     ["a=1; b=2;c=3", ["a=1", "b=2", "c=3"]],
-    ["a; =1", ["a=", "=1"]],
+    ["a; =1", ["=a", "=1"]],
+    ["a=; cat /etc/passwd", ["a=", "=cat /etc/passwd"]],
     ["a=x,y and z", ["a=x,y and z"]],
     ["a=1, b=2; c=3", ["a=1, b=2", "a=1", "b=2", "c=3"]],
   ])("%s", (line, values) => expect(cookies(line)).toEqual(values));
