@@ -66,7 +66,7 @@ async function walk(request: Request, life: Life, parts: EdgeParts, waitUntil: W
   const asked = gate(request, life, snapshot, parts, waitUntil);
   const gated = asked instanceof Promise ? await asked : asked;
   life.queue = gated;
-  if (gated.kind !== "bypass" && gated.response !== null) return identified(gated.response, life.requestId);
+  if (gated.kind !== "bypass" && gated.response !== null) return finish(gated.response, life, parts);
   const serving = serve(body, life, snapshot, sentinel, parts, waitUntil);
   const { answer, outcome } = (life.cache = serving instanceof Promise ? await serving : serving);
   const finished = finish(answer, life, parts);

@@ -59,7 +59,7 @@ export async function roomCommand(args: string[]): Promise<number> {
   if (verb === "verify") return verify(values, positionals.slice(1));
   if (room === undefined) throw new UsageError(USAGE);
   const change = changeOf(verb, rest, values);
-  const version = values.version === undefined ? {} : { version: Number(values.version) };
+  const version = versionOf(values.version);
   const answer = await callApi(`rooms/${encodeURIComponent(room)}`, {
     ...change,
     ...version,
@@ -67,6 +67,12 @@ export async function roomCommand(args: string[]): Promise<number> {
   });
   print(answer);
   return 0;
+}
+
+function versionOf(text: string | undefined): { readonly version?: number } {
+  if (text === undefined) return {};
+  if (!/^\d+$/.test(text)) throw new UsageError(`--version ${text} is not a version; "audit" shows them`);
+  return { version: Number(text) };
 }
 
 function changeOf(verb: string, [first, ...rest]: string[], values: Values): Record<string, unknown> {

@@ -1,4 +1,4 @@
-/** What the room itself answers: the page, its JSON, and what a crowd from one network is told. */
+/** What the room itself answers: the page, and its JSON. */
 import { prefersJson } from "../http/headers.ts";
 import { nextPollSeconds, waitingHtml, waitingJson } from "./page.ts";
 import type { PageTemplate } from "./room-config.ts";
@@ -28,17 +28,15 @@ export function waitingResponse(
   told: Told,
   cookies: readonly string[],
 ): Response {
-  const { policy, standing, language, now } = told;
+  const { standing, language, now } = told;
   const retry: Record<string, string> =
     standing === null ? {} : { "retry-after": String(nextPollSeconds(standing, now)) };
   if (prefersJson(request.headers.get("accept"))) {
     // The page's own poll is no refusal, and browsers log one as an error.
-    const status = request.headers.has(POLL) ? 200 : policy.statusJson;
+    const status = request.headers.has(POLL) ? 200 : statusOf(told, request.method, "json");
     const fields = { ...retry, "content-type": "application/json" };
     return answer("queued", JSON.stringify(waitingJson(told)), status, fields, cookies);
   }
-  // A form that was sent must not look done.
-  const read = request.method === "GET" || request.method === "HEAD";
   const fields = {
     ...retry,
     "content-type": "text/html; charset=utf-8",
@@ -46,21 +44,19 @@ export function waitingResponse(
     "content-security-policy": page.csp,
     "x-robots-tag": "noindex",
   };
-  return answer("queued", waitingHtml(page, told), read ? policy.statusPage : 503, fields, cookies);
+  return answer("queued", waitingHtml(page, told), statusOf(told, request.method, "page"), fields, cookies);
+}
+
+function statusOf({ policy, standing }: Told, method: string, kind: "page" | "json"): number {
+  if (standing?.noPlace === "crowd") return 429;
+  // What was fetched before anybody came is to be fetched again.
+  if (standing?.noPlace === "errand") return 503;
+  if (kind === "json") return policy.statusJson;
+  // A form that was sent must not look done.
+  return method === "GET" || method === "HEAD" ? policy.statusPage : 503;
 }
 
 export function admittedResponse(told: Told, cookies: readonly string[]): Response {
   const fields = { "content-type": "application/json" };
   return answer("admitted", JSON.stringify(waitingJson(told)), 200, fields, cookies);
-}
-
-export function crowdResponse(retryAfterS: number): Response {
-  const text =
-    "Very many people from your network are joining the line. This page tries again in a few seconds; places already held are kept.";
-  const fields = {
-    "retry-after": String(retryAfterS),
-    refresh: String(retryAfterS),
-    "content-type": "text/plain; charset=utf-8",
-  };
-  return answer("queued", `${text}\n`, 429, fields);
 }

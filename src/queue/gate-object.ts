@@ -8,13 +8,14 @@ import { DurableObject } from "cloudflare:workers";
 import { GrantStore } from "./grant-store.ts";
 import { GRANT_MS } from "./grants.ts";
 import type { Delta } from "./histogram.ts";
-import { GateKeeper, HOLD_MS } from "./keeper.ts";
+import { GateKeeper } from "./keeper.ts";
 import { PlanStore } from "./plan-store.ts";
 import { type GatePort } from "./ports.ts";
 import { type PassRecord, renewal } from "./renewal.ts";
 import type { RoomConfig } from "./room-config.ts";
 import { gatePort, roomPort } from "./rpc.ts";
 import { withDeadline } from "./site.ts";
+import { passEnd } from "./ticket.ts";
 import type { Ask, GateAnswer, GateReport, Renewal, Shown, ToldRate } from "./messages.ts";
 
 /** A used ticket may be shown again for so long, so often: the answer may have been lost on its way. */
@@ -67,8 +68,8 @@ export class GateObject extends DurableObject implements GatePort {
   }
 
   async ask(config: RoomConfig, index: number, ask: Ask): Promise<GateAnswer> {
+    const since = Date.now();
     const keeper = await this.#serving(config, index);
-    const holdUntil = ask.patient ? Date.now() + HOLD_MS : 0;
     for (;;) {
       const now = Date.now();
       if (this.#admitted.has(ask.id)) await this.#committed;
@@ -77,7 +78,7 @@ export class GateObject extends DurableObject implements GatePort {
         this.#sync(config, now);
         return known;
       }
-      const decision = keeper.decide(ask, now, holdUntil);
+      const decision = keeper.decide(ask, now, since);
       if (decision.kind === "admit") {
         this.#sync(config, now);
         await this.#commit(config, ask.id, now);
@@ -160,8 +161,8 @@ export class GateObject extends DurableObject implements GatePort {
   }
 
   /** Stores an admission, together with all others of this moment: a commit for each would be what limits the rate. */
-  #commit({ passIdleMs }: RoomConfig, id: string, now: number): Promise<void> {
-    this.#admitted.set(id, { at: now, expiresAt: now + passIdleMs });
+  #commit(config: RoomConfig, id: string, now: number): Promise<void> {
+    this.#admitted.set(id, { at: now, expiresAt: passEnd(config, now, now) });
     this.#committed ??= this.#commitSoon();
     return this.#committed;
   }

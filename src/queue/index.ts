@@ -3,8 +3,9 @@
  * inside: with everything down, people in line wait, passes go on working, and no
  * more than N are ever let in within any 60 s.
  */
-import { admittedResponse, crowdResponse, POLL, WAITING_ROOM, waitingResponse } from "./answers.ts";
+import { admittedResponse, POLL, WAITING_ROOM, waitingResponse } from "./answers.ts";
 import { deskOf, type RoomDesk, settingsOf } from "./desk.ts";
+import { errandOf } from "./errand.ts";
 import type { Ports } from "./ports.ts";
 import {
   type Capacity,
@@ -16,7 +17,7 @@ import {
 } from "./room-config.ts";
 import { gatePort, roomPort } from "./rpc.ts";
 import type { TicketKeys } from "./signing.ts";
-import type { Standing } from "./standing.ts";
+import { type NoPlace, placeless, type Standing } from "./standing.ts";
 import { languageOf, type Told } from "./texts.ts";
 import type { Pass } from "./ticket.ts";
 import { Line, type Verdict } from "./visit.ts";
@@ -50,7 +51,7 @@ export interface GateInput {
   readonly verifiedBot: boolean;
 }
 
-export type BypassReason = "no-room" | "path" | "private" | "crawler" | "suspended";
+export type BypassReason = "no-room" | "path" | "private" | "crawler" | "preflight" | "suspended";
 
 export type GateOutcome =
   | { readonly kind: "bypass"; readonly room: string | null; readonly reason: BypassReason }
@@ -69,7 +70,7 @@ export type GateOutcome =
   | {
       readonly kind: "queued";
       readonly room: string;
-      readonly reason: "waiting" | "sold-out" | "crowd";
+      readonly reason: "waiting" | "sold-out" | NoPlace;
       /** ms that the visitor is told to have before him; null: unknown. */
       readonly expectedWaitMs: number | null;
       /** Complete: to be sent as it is. */
@@ -107,6 +108,8 @@ export interface Queue {
 }
 
 const END = "x-waiting-room-end";
+/** A request that was none of a visitor: he comes by himself, or his page does at once. */
+const ERRAND_AGAIN_MS = 1000;
 const NO_ROOM: GateOutcome = { kind: "bypass", room: null, reason: "no-room" };
 
 /** Makes the queue of an isolate. */
@@ -139,13 +142,15 @@ export function queueOf(
     const config = roomConfig(room, settings, now);
     if (input.private) return { kind: "bypass", room: room.name, reason: "private" };
     if (input.verifiedBot) return { kind: "bypass", room: room.name, reason: "crawler" };
+    const errand = errandOf(input.method, input.headers);
+    if (errand === "preflight") return { kind: "bypass", room: room.name, reason: errand };
     if (config.phase === "suspended") return { kind: "bypass", room: room.name, reason: "suspended" };
     const visitor = { headers: input.headers, clientIp: input.clientIp, poll: input.headers.has(POLL) };
     const visit = { policy: room, config, visitor, now, waitUntil };
     const known = await line.inside(visit);
     const inside = known === "copied" ? null : known;
     const lost = known === "copied" ? known : null;
-    const told = (standing: Standing | null, admitted: boolean): Told => ({
+    const told = (standing: Standing | null, admitted: boolean, at = now): Told => ({
       policy: room,
       phase: config.phase,
       event: config.event,
@@ -153,12 +158,17 @@ export function queueOf(
       message: settings?.message ?? null,
       admitted,
       language: languageOf(input.headers.get("accept-language")),
-      now,
+      now: at,
     });
+    const later = (reason: NoPlace, ms: number): GateOutcome => {
+      const response = waitingResponse(page, input, told(placeless(reason, now + ms), false), []);
+      return { kind: "queued", room: room.name, reason, expectedWaitMs: null, response };
+    };
     if (inside === null && config.phase === "sold-out") {
       const response = waitingResponse(page, input, told(null, false), []);
       return { kind: "queued", room: room.name, reason: "sold-out", expectedWaitMs: null, response };
     }
+    if (inside === null && errand !== null) return later("errand", ERRAND_AGAIN_MS);
     const verdict: Verdict = inside ?? (await line.freeEntry(visit)) ?? (await line.queue(visit, lost));
     switch (verdict.kind) {
       case "inside":
@@ -172,15 +182,13 @@ export function queueOf(
           response: visitor.poll ? admittedResponse(told(null, true), verdict.cookies) : null,
         };
       case "line": {
-        const { standing, cookies } = verdict;
-        const expectedWaitMs = standing.turnAt === null ? null : Math.max(0, standing.turnAt - now);
-        const response = waitingResponse(page, input, told(standing, false), cookies);
+        const { standing, cookies, at } = verdict;
+        const expectedWaitMs = standing.turnAt === null ? null : Math.max(0, standing.turnAt - at);
+        const response = waitingResponse(page, input, told(standing, false, at), cookies);
         return { kind: "queued", room: room.name, reason: "waiting", expectedWaitMs, response };
       }
-      case "crowd": {
-        const response = crowdResponse(verdict.retryAfterS);
-        return { kind: "queued", room: room.name, reason: "crowd", expectedWaitMs: null, response };
-      }
+      case "crowd":
+        return later("crowd", verdict.againMs);
       default:
         return verdict satisfies never;
     }

@@ -4,6 +4,7 @@ import { pollAfterMs } from "./estimate.ts";
 import type { Delta } from "./histogram.ts";
 import { GateLine } from "./line.ts";
 import type { RoomConfig } from "./room-config.ts";
+import { passEnd } from "./ticket.ts";
 import { NO_PAST, type Past, Tokens } from "./tokens.ts";
 import type { Ask, GateWait, GateReport, Revocation, ToldRate } from "./messages.ts";
 
@@ -75,9 +76,9 @@ export class GateKeeper {
 
   /**
    * Decides about one visitor; an admission takes its token here, before anybody hears of it.
-   * @param holdUntil ms; until then the request may be held
+   * @param since ms; when his request came to the gate
    */
-  decide(ask: Ask, now: number, holdUntil = now): Decision {
+  decide(ask: Ask, now: number, since = now): Decision {
     this.#asks += 1;
     const tokens = this.#tokens.at(now);
     const { burst } = this.#tokens.share;
@@ -93,21 +94,21 @@ export class GateKeeper {
       this.#placesAdmitted += ask.key;
       this.#line.leave(ask.id);
       if (ask.counted !== null) this.#note([[ask.counted.bin, ask.counted.due, -1]]);
-      if (this.#config.activeCap !== null) this.#active.set(ask.id, now + this.#config.passIdleMs);
+      if (this.#config.activeCap !== null) this.#active.set(ask.id, passEnd(this.#config, now, now));
       return { kind: "admit" };
     }
     const afterMs = Math.max(shut - now, this.#tokens.msUntil(1 + all), 20);
     // Somebody for whom a token is kept may turn out to have left: looked at again soon.
     const token = kept > 0 ? LOOK_AGAIN_MS : this.#tokens.msUntil(1);
     const ms = Math.max(shut - now, token, 20);
-    if (this.#fewAtATime && afterMs <= HOLD_MS && now + ms <= holdUntil) {
+    if (ask.patient && this.#fewAtATime && afterMs <= HOLD_MS && now + ms <= since + HOLD_MS) {
       this.#stand(ask, now, true);
       return { kind: "hold", ms };
     }
     const backMs = holdsAtGate(this.#config) ? pollAfterMs(afterMs, 1) : null;
     this.#stand(ask, now + (backMs ?? Math.min(afterMs, BACK_WITHIN_MS)), false);
     const beyond = Math.min(ask.key, this.#calledTo());
-    return { kind: "wait", afterMs, ahead: all, beyond, backMs };
+    return { kind: "wait", afterMs, ahead: all, beyond, backMs, heldMs: now - since };
   }
 
   /** The place up to which those who stand here, or should, take the tokens of the next seconds. */

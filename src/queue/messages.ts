@@ -28,6 +28,8 @@ export interface GateWait {
   readonly beyond: number;
   /** ms after which the gate reckons with him: he is to be told so. null: it need not know. */
   readonly backMs: number | null;
+  /** ms that the request was held at the gate. */
+  readonly heldMs: number;
 }
 
 export type GateAnswer =

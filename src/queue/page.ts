@@ -11,7 +11,7 @@ export function waitingJson(told: Told): Record<string, unknown> {
   return {
     room: policy.name,
     state: admitted ? "admitted" : phase === "sold-out" ? "sold-out" : "queued",
-    inQueue: !admitted && standing !== null,
+    inQueue: !admitted && standing !== null && standing.ticketId !== null,
     position: standing?.ahead === null || standing === null ? null : standing.ahead + 1,
     peopleAhead: standing?.ahead ?? null,
     estimatedWaitSeconds: standing?.turnAt ? Math.max(0, Math.round((standing.turnAt - now) / 1000)) : null,

@@ -9,7 +9,7 @@ import type { GatePort } from "./ports.ts";
 import type { RoomConfig, RoomPolicy } from "./room-config.ts";
 import type { TicketKeys } from "./signing.ts";
 import { withDeadline } from "./site.ts";
-import { type Pass, readPass, renewedPass, writePass } from "./ticket.ts";
+import { type Pass, passEnd, readPass, renewedPass, writePass } from "./ticket.ts";
 import { browserOf, networkOf, type Visitor } from "./visitor.ts";
 import type { Renewal, RoomSnapshot } from "./messages.ts";
 
@@ -57,12 +57,10 @@ export class Passes {
     line: RoomSnapshot | null,
     now: number,
   ): Promise<Held> {
-    const value = this.#cookies.read(visitor.headers, "pass", policy.name);
-    if (value === null) return { kind: "none" };
-    const seen = await this.#read(value, config, visitor);
-    if (seen === null || seen.pass.expiresAt <= now) return { kind: "none" };
+    const seen = await this.#shown(policy, config, visitor, now);
+    if (seen === null) return { kind: "none" };
     const { pass } = seen;
-    const renewed = renewedPass(pass, policy.passIdleMs, policy.passMaxMs, now);
+    const renewed = renewedPass(pass, policy, now);
     const strict = line !== null && this.#looksCopied(seen, visitor, line);
     // While nobody waits a pass from an isolate is worth nothing to copy; from then on its gate answers for it.
     const unknown = pass.gate === null && line !== null;
@@ -84,7 +82,7 @@ export class Passes {
     visitor: Visitor,
     { id, admittedAt, gate }: Pick<Pass, "id" | "admittedAt" | "gate">,
   ): Promise<Extract<Held, { kind: "inside" }>> {
-    const expiresAt = admittedAt + policy.passIdleMs;
+    const expiresAt = passEnd(policy, admittedAt, admittedAt);
     const browser = browserOf(visitor.headers);
     const { name: room } = policy;
     return this.#inside(policy, { room, epoch: config.epoch, id, admittedAt, expiresAt, gate, browser });
@@ -107,6 +105,15 @@ export class Passes {
     const value = await writePass(this.#keys, pass);
     const cookie = this.#cookies.set("pass", policy.name, value, Math.ceil(policy.passMaxMs / 1000));
     return { kind: "inside", pass, cookies: [cookie] };
+  }
+
+  /** The first of the visitor's passes that is one. */
+  async #shown(policy: RoomPolicy, config: RoomConfig, visitor: Visitor, now: number): Promise<Seen | null> {
+    for (const value of this.#cookies.readAll(visitor.headers, "pass", policy.name)) {
+      const seen = await this.#read(value, config, visitor);
+      if (seen !== null && seen.pass.expiresAt > now) return seen;
+    }
+    return null;
   }
 
   async #read(value: string, config: RoomConfig, { headers, clientIp }: Visitor): Promise<Seen | null> {

@@ -3,6 +3,7 @@
  * renewal makes the one before worthless, but for requests that were under way
  * together with the one that renewed it.
  */
+import { passEnd, type PassLimits } from "./ticket.ts";
 import type { Renewal, Shown } from "./messages.ts";
 
 /** What a gate remembers of a visitor it let in. Times are ms. */
@@ -32,20 +33,14 @@ export interface Decided {
 
 /**
  * @param record null: the gate does not know the pass
- * @param limits how long a pass lasts without a request, and at all, ms
  */
-export function renewal(
-  record: PassRecord | null,
-  shown: Shown,
-  limits: { readonly passIdleMs: number; readonly passMaxMs: number },
-  now: number,
-): Decided {
+export function renewal(record: PassRecord | null, shown: Shown, limits: PassLimits, now: number): Decided {
   const { browser, network, strict } = shown;
   const known = record ?? (shown.unknown ? firstSeen(shown) : null);
   const dead: Decided = { answer: { kind: "dead" }, record: null, revokedBefore: known?.expiresAt ?? null };
   if (known === null || known.expiresAt === 0) return dead;
   if (known.expiresAt === shown.expiresAt) {
-    const expiresAt = Math.min(now + limits.passIdleMs, shown.admittedAt + limits.passMaxMs);
+    const expiresAt = passEnd(limits, shown.admittedAt, now);
     return {
       answer: { kind: "renewed", expiresAt },
       record: { expiresAt, renewedFrom: shown.expiresAt, renewedAt: now, browser, network },

@@ -5,9 +5,14 @@ import type { Ticket, TicketFault } from "./ticket.ts";
 import { blindMs } from "./watermark.ts";
 import type { GateWait, RoomSnapshot } from "./messages.ts";
 
+/** Why somebody has no place yet: too many newcomers of his network, or a request that is none of a visitor (see `errandOf`). */
+export type NoPlace = "crowd" | "errand";
+
 /** Where a visitor stands, for the page and for programs. */
 export interface Standing {
-  readonly ticketId: string;
+  /** null: he has no place; `noPlace` says why. */
+  readonly ticketId: string | null;
+  readonly noPlace: NoPlace | null;
   readonly ahead: number | null;
   /** ms; the turn as told: see `promise`. null: not known, or the line was stopped. */
   readonly turnAt: number | null;
@@ -44,6 +49,7 @@ export function standingOf(
 ): Standing {
   const common = {
     ticketId: ticket.id,
+    noPlace: null,
     dueAt: ticket.dueAt,
     backMs: gateWait?.backMs ?? null,
     fault: null,
@@ -60,6 +66,12 @@ export function standingOf(
   const expectedMs = Math.max(gateWait?.afterMs ?? 0, wait);
   const turnAt = Math.max(now, promise(ticket.promisedAt, now + expectedMs, now));
   return { ...common, ahead, turnAt, expectedMs };
+}
+
+/** Who has no place, and comes again at `dueAt`. */
+export function placeless(noPlace: NoPlace, dueAt: number): Standing {
+  const unknown = { ahead: null, turnAt: null, expectedMs: null, backMs: null, commitment: null, seed: null };
+  return { ticketId: null, noPlace, dueAt, fault: null, ...unknown };
 }
 
 /** ms until the next poll. @param random 0 to 1 */

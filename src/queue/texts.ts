@@ -124,6 +124,18 @@ function english(told: Told): Texts {
       detail: `You have ${minutesInside(told)} minutes to enter; your place inside is kept that long.`,
     };
   }
+  if (standing?.noPlace) {
+    const status =
+      "Very many people from your network are joining the line. You will get a place in a moment.";
+    return {
+      ...common,
+      keep: "",
+      pageTitle: "One moment",
+      heading: "One moment, please",
+      status: standing.noPlace === "crowd" ? status : "You will be asked in or given a place in a moment.",
+      detail: "You can leave this page open; it goes on by itself.",
+    };
+  }
   switch (told.phase) {
     case "sold-out":
       return {
@@ -200,6 +212,17 @@ function portuguese(told: Told): Texts {
       heading: "É a sua vez",
       status: "É a sua vez. Entrando na loja.",
       detail: `Você tem ${minutesInside(told)} minutos para entrar; o seu lugar fica guardado até lá.`,
+    };
+  }
+  if (standing?.noPlace) {
+    const status = "Muitas pessoas da sua rede estão entrando na fila. Você terá um lugar em instantes.";
+    return {
+      ...common,
+      keep: "",
+      pageTitle: "Um momento",
+      heading: "Um momento, por favor",
+      status: standing.noPlace === "crowd" ? status : "Em instantes você entra ou recebe um lugar.",
+      detail: "Pode deixar esta página aberta; ela segue sozinha.",
     };
   }
   switch (told.phase) {

@@ -95,13 +95,24 @@ export async function readPass(
   return { room, epoch, id, admittedAt: fromBase36(admitted), expiresAt: fromBase36(expires), gate, browser };
 }
 
-/**
- * The pass after a request at `now`: prolonged once half of its idle time is over,
- * never beyond `maxMs` after admission. null: nothing to renew.
- */
-export function renewedPass(pass: Pass, idleMs: number, maxMs: number, now: number): Pass | null {
-  const expiresAt = Math.min(now + idleMs, pass.admittedAt + maxMs);
-  const worthIt = pass.expiresAt - now < idleMs / 2 && expiresAt > pass.expiresAt;
+/** How long a pass lasts without a request, and at all, ms. */
+export interface PassLimits {
+  readonly passIdleMs: number;
+  readonly passMaxMs: number;
+}
+
+/** A pass is renewed once in this part of its idle time, and ends later by as much: so it outlasts any request by all of it. */
+const RENEWED_EVERY = 0.25;
+
+/** When the pass of a visitor who asks at `now` ends, ms. */
+export function passEnd({ passIdleMs, passMaxMs }: PassLimits, admittedAt: number, now: number): number {
+  return Math.min(now + Math.round(passIdleMs * (1 + RENEWED_EVERY)), admittedAt + passMaxMs);
+}
+
+/** The pass after a request at `now`; null: nothing to renew. */
+export function renewedPass(pass: Pass, limits: PassLimits, now: number): Pass | null {
+  const expiresAt = passEnd(limits, pass.admittedAt, now);
+  const worthIt = pass.expiresAt - now < limits.passIdleMs && expiresAt > pass.expiresAt;
   return worthIt ? { ...pass, expiresAt } : null;
 }
 

@@ -19,12 +19,12 @@ import { admits, type RoomConfig, type RoomPolicy } from "./room-config.ts";
 import { firstReportMs } from "./room.ts";
 import type { TicketKeys } from "./signing.ts";
 import { Reporter, Snapshots, withDeadline } from "./site.ts";
-import { nextPollMs, type Standing, standingOf } from "./standing.ts";
+import { type Known, nextPollMs, type Standing, standingOf } from "./standing.ts";
 import { newTicketId, type Pass, type Ticket, type TicketFault } from "./ticket.ts";
 import { Tickets } from "./tickets.ts";
 import { Newcomers, type Visitor } from "./visitor.ts";
 import { extrapolated } from "./watermark.ts";
-import type { Ask, GateAnswer, GateWait, RoomSnapshot } from "./messages.ts";
+import type { Ask, GateAnswer, RoomSnapshot } from "./messages.ts";
 
 export type Verdict =
   | {
@@ -35,8 +35,14 @@ export type Verdict =
       /** ms from ticket to admission, of the request that was let in just now. */
       readonly waitedMs: number | null;
     }
-  | { readonly kind: "line"; readonly standing: Standing; readonly cookies: readonly string[] }
-  | { readonly kind: "crowd"; readonly retryAfterS: number };
+  | {
+      readonly kind: "line";
+      readonly standing: Standing;
+      readonly cookies: readonly string[];
+      /** ms; when it was decided: a gate may have held the request. */
+      readonly at: number;
+    }
+  | { readonly kind: "crowd"; readonly againMs: number };
 
 export interface Visit {
   readonly policy: RoomPolicy;
@@ -48,7 +54,9 @@ export interface Visit {
 
 const GATE_PATIENCE_MS = 2500;
 const REMEMBERED_TICKETS = 2000;
-const CROWD_RETRY_S = 10;
+const CROWD_AGAIN_MS = 10_000;
+/** Another request of the same ticket is under way: its answer is the one that counts. */
+const TOGETHER_AGAIN_MS = 2000;
 
 export class Line {
   readonly passes: Passes;
@@ -62,6 +70,8 @@ export class Line {
   readonly #refused = new Refusals();
   readonly #probes = new Probes();
   readonly #newcomers = new Newcomers();
+  /** Tickets with a request under way: repeated at once, they would be many people in the count of the line. */
+  readonly #polling = new Set<string>();
   /** When this isolate issued its latest tickets, by room. */
   readonly #issued = new Map<string, number[]>();
 
@@ -108,14 +118,31 @@ export class Line {
     const held = typeof read === "object" ? read : null;
     const fault = typeof read === "string" ? read : lost;
     if (held === null && !this.#newcomers.mayTake(visitor.clientIp, policy.ticketsPerAddress, now)) {
-      return { kind: "crowd", retryAfterS: CROWD_RETRY_S };
+      return { kind: "crowd", againMs: CROWD_AGAIN_MS };
     }
+    if (held === null) return this.#poll(visit, null, fault);
+    if (now < held.dueAt - EARLY_MS) return this.#early(visit, held, held.dueAt);
+    if (this.#polling.has(held.id)) return this.#early(visit, held, now + TOGETHER_AGAIN_MS);
+    this.#polling.add(held.id);
+    try {
+      return await this.#poll(visit, held, fault);
+    } finally {
+      this.#polling.delete(held.id);
+    }
+  }
+
+  /** Answered from the ticket: nothing is asked, nothing is counted. */
+  async #early(visit: Visit, held: Ticket, dueAt: number): Promise<Verdict> {
+    const { config, now } = visit;
     const snapshot = await this.#snapshots.read(config, now, visit.waitUntil);
-    if (held !== null && now < held.dueAt - EARLY_MS) {
-      const place = await this.#place(held, config, snapshot);
-      const standing = this.#standing(visit, held, place, snapshot, null);
-      return { kind: "line", standing: { ...standing, dueAt: held.dueAt }, cookies: [] };
-    }
+    const place = await this.#place(held, config, snapshot);
+    const standing = this.#standing(config, held, { place, snapshot, gateWait: null }, now);
+    return { kind: "line", standing: { ...standing, dueAt }, cookies: [], at: now };
+  }
+
+  async #poll(visit: Visit, held: Ticket | null, fault: TicketFault | null): Promise<Verdict> {
+    const { policy, config, now } = visit;
+    const snapshot = await this.#snapshots.read(config, now, visit.waitUntil);
     const ticket = held ?? newTicket(policy, config, now);
     const place = await this.#place(ticket, config, snapshot);
     const asked = this.#mayAsk(visit, held !== null, place, snapshot)
@@ -201,32 +228,24 @@ export class Line {
     return { ...inside, cookies, fresh: true, waitedMs: Math.max(0, admittedAt - issuedAt) };
   }
 
-  #standing(
-    { config, now }: Visit,
-    ticket: Ticket,
-    place: number | null,
-    snapshot: RoomSnapshot | null,
-    gateWait: GateWait | null,
-  ): Standing {
-    const known = { place, snapshot, gateWait, issued: this.#issued.get(config.room) ?? [] };
-    const standing = standingOf(config, ticket, known, now);
+  #standing(config: RoomConfig, ticket: Ticket, known: Omit<Known, "issued">, now: number): Standing {
+    const issued = this.#issued.get(config.room) ?? [];
+    const standing = standingOf(config, ticket, { ...known, issued }, now);
     // Nobody knows when a line goes on that an operator stopped.
     return config.phase === "hold" ? { ...standing, turnAt: null } : standing;
   }
 
   async #wait(
     visit: Visit,
-    at: {
+    at: Omit<Known, "issued"> & {
       readonly ticket: Ticket;
       readonly held: Ticket | null;
-      readonly place: number | null;
-      readonly snapshot: RoomSnapshot | null;
-      readonly gateWait: GateWait | null;
       readonly fault: TicketFault | null;
     },
   ): Promise<Verdict> {
-    const { policy, config, now, waitUntil } = visit;
-    const standing = this.#standing(visit, at.ticket, at.place, at.snapshot, at.gateWait);
+    const { policy, config, waitUntil } = visit;
+    const now = visit.now + (at.gateWait?.heldMs ?? 0);
+    const standing = this.#standing(config, at.ticket, at, now);
     const poll = Math.round(nextPollMs(config, standing, Math.random(), now));
     const place = Math.floor((at.place ?? 0) / config.binMs);
     const bin = at.place === null ? UNDRAWN : at.held === null ? newcomerBin(place) : place;
@@ -240,6 +259,7 @@ export class Line {
       kind: "line",
       standing: { ...standing, dueAt: ticket.dueAt, fault: at.fault },
       cookies: [this.#cookies.set("ticket", policy.name, value, lifetimeS)],
+      at: now,
     };
   }
 

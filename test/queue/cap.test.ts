@@ -135,10 +135,9 @@ describe("the cap", () => {
   it("keeps a token for an earlier visitor who is due, and not for one who left", () => {
     const config = roomConfig(roomPolicy({ state: "queue-all" }), null, START);
     const keeper = new GateKeeper(0, config, {}, START);
-    const ask = (id: string, key: number) => ({ id, key, counted: null, patient: true });
-    const holdUntil = START + 4000;
+    const ask = (id: string, key: number) => ({ id, key, counted: null, patient: id === "b" });
     expect(keeper.decide(ask("a", 1), START).kind).toBe("admit");
-    expect(keeper.decide(ask("b", 2), START + 10, holdUntil).kind).toBe("hold");
+    expect(keeper.decide(ask("b", 2), START + 10).kind).toBe("hold");
     expect(keeper.decide(ask("c", 3), START + 20)).toMatchObject({ kind: "wait", ahead: 1, backMs: 1514 });
     // c asks when the token comes, b is held at the gate: the token is b's.
     expect(keeper.decide(ask("c", 3), START + 1100).kind).toBe("wait");
@@ -152,17 +151,18 @@ describe("the cap", () => {
   it("goes to nobody later while its visitor, who was held for as long as may be, is on his way back", () => {
     const config = roomConfig(roomPolicy({ state: "queue-all" }), null, START);
     const keeper = new GateKeeper(0, config, {}, START);
-    const ask = (id: string, key: number) => ({ id, key, counted: null, patient: true });
-    expect(keeper.decide(ask("in", 1), START).kind).toBe("admit");
+    const decide = (id: string, key: number, ms: number, since: number) =>
+      keeper.decide({ id, key, counted: null, patient: key > 2 }, START + ms, START + since);
+    expect(decide("in", 1, 0, 0).kind).toBe("admit");
     // Somebody who is waited for until 3.5 s, and never comes.
-    expect(keeper.decide(ask("gone", 2), START)).toMatchObject({ kind: "wait", backMs: 1000 });
-    expect(keeper.decide(ask("earlier", 3), START + 10, START + 3400).kind).toBe("hold");
-    expect(keeper.decide(ask("later", 4), START + 20, START + 9000).kind).toBe("hold");
-    const sent = keeper.decide(ask("earlier", 3), START + 3300, START + 3400);
+    expect(decide("gone", 2, 0, 0)).toMatchObject({ kind: "wait", backMs: 1000 });
+    expect(decide("earlier", 3, 10, -600).kind).toBe("hold");
+    expect(decide("later", 4, 3200, 3200).kind).toBe("hold");
+    const sent = decide("earlier", 3, 3300, -600);
     if (sent.kind !== "wait") throw new Error(sent.kind);
-    for (let ms = 3320; ms < 3300 + (sent.backMs ?? 0) + 200; ms += 150)
-      expect(keeper.decide(ask("later", 4), START + ms, START + 9000).kind).toBe("hold");
-    expect(keeper.decide(ask("earlier", 3), START + 3300 + (sent.backMs ?? 0) + 200).kind).toBe("admit");
+    expect(sent).toMatchObject({ backMs: 1000, heldMs: 3900 });
+    for (let ms = 3320; ms < 4500; ms += 150) expect(decide("later", 4, ms, 3200).kind).toBe("hold");
+    expect(decide("earlier", 3, 4500, 4500).kind).toBe("admit");
   });
 
   it("admits nobody before the event's start by the gate's own clock, nor over the cap of active sessions", () => {

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -58,6 +58,14 @@ describe("rules/queue.yaml", () => {
       5,
       /not a path/,
     ],
+    ...["/a//b", "/promoção*", "/%73ale*", "/sale;x", "/a/../sale", "/x%zz*"].map(
+      (path): [string, string, number, RegExp] => [
+        `a path that no canonical one is like, ${path}`,
+        `rooms:\n  sale:\n    title: S\n    rate: 1/s\n    paths: ["${path}"]\n`,
+        5,
+        /canonical paths/,
+      ],
+    ),
     ["no paths", "rooms:\n  sale:\n    title: S\n    rate: 1/s\n    paths: []\n", 5, /without paths/],
     [
       "a name that is none",
@@ -98,6 +106,23 @@ describe("rules/queue.yaml", () => {
     expect(fault?.file).toContain("queue.yaml");
     expect(fault?.line).toBe(line);
     expect(fault?.remedy).not.toBe("");
+  });
+
+  it("says how a path is written that the edge can compare, and takes it so", () => {
+    const { faults } = compile(room("    rate: 1/s\n").replace("/sale*", "/promoção*"));
+    expect(faults[0]?.remedy).toBe("write /promo%C3%A7%C3%A3o*");
+    expect(compile(room("    rate: 1/s\n").replace("/sale*", "/promo%C3%A7%C3%A3o*")).faults).toEqual([]);
+  });
+
+  it("refuses a page with a value where its CSP would block it", () => {
+    const shipped = readFileSync("rules/waiting-room.html", "utf8");
+    for (const tag of ["script", "style"]) {
+      writeFileSync(join(folder, "inside.html"), `${shipped}<${tag}>{{message}}</${tag}>`);
+      const { faults } = compile(`page: inside.html\n${room("    rate: 1/s\n")}`);
+      expect(faults.map(({ message }) => message)).toEqual([
+        "has a value in a <script> or <style>, which its CSP would block",
+      ]);
+    }
   });
 
   it("refuses a page without its placeholders, or with what its CSP would block", () => {

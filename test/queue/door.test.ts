@@ -259,6 +259,27 @@ describe("a pass", () => {
     expect((await rig.gate({ cookies: cookiesOf(renewed) })).kind).toBe("admitted");
   });
 
+  it.each([0, 1, 4, 4.9, 5, 6, 9, 10, 11, 15, 19])(
+    "outlasts each request by all of its idle time, also one %i min after it was given",
+    async (minutes) => {
+      const { rig, cookies } = await inside();
+      rig.now += minutes * 60_000;
+      const request = await rig.gate({ cookies });
+      const latest = cookiesOf(request) || cookies;
+      rig.now += 20 * 60_000 - 1;
+      expect(await rig.gate({ cookies: latest })).toMatchObject({ kind: "admitted", fresh: false });
+      rig.now += 26 * 60_000;
+      expect(await rig.gate({ cookies: latest })).not.toMatchObject({ fresh: false });
+    },
+  );
+
+  it("behind another of its name that is none is still a pass", async () => {
+    const { rig, cookies } = await inside();
+    const [name = ""] = cookies.split("=");
+    const planted = { cookies: `${name}=planted; ${cookies}` };
+    expect(await rig.gate(planted)).toMatchObject({ kind: "admitted", fresh: false });
+  });
+
   it("cannot be extended by hand, nor moved to another room", async () => {
     const { rig, cookies } = await inside();
     const edited = cookies.replace(/\.([0-9a-z]{8})\.0\./, ".zzzzzzzz.0.");
@@ -379,6 +400,92 @@ describe("a line that was stopped", () => {
     const early = await rig.gate({ cookies: cookiesOf(held), accept: JSON_ACCEPT });
     if (early.kind !== "queued") throw new Error("not queued");
     expect(await jsonOf(early.response)).toMatchObject({ estimatedWaitSeconds: null });
+  });
+});
+
+describe("requests that are no visit", () => {
+  const SPECULATIVE = { "sec-purpose": "prefetch;prerender" };
+  const FOREIGN = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" };
+
+  it.each([
+    ["GET", SPECULATIVE],
+    ["GET", { purpose: "prefetch" }],
+    ["POST", FOREIGN],
+  ])("(%s %o) take no place and let nobody in; who is inside goes on", async (method, fields) => {
+    const rig = new Rig();
+    const headers = new Headers({ ...fields, accept: "text/html" });
+    const answer = await rig.gate({ method, headers });
+    if (answer.kind !== "queued") throw new Error("not queued");
+    expect(answer).toMatchObject({ reason: "errand", expectedWaitMs: null });
+    expect(answer.response.status).toBe(503);
+    expect(answer.response.headers.getSetCookie()).toEqual([]);
+    expect(answer.response.headers.get("retry-after")).toBe("1");
+    expect(answer.response.headers.get("cache-control")).toBe("no-store");
+    expect(await answer.response.text()).toContain("One moment, please");
+    expect(rig.calls).toBe(0);
+    const inside = await rig.gate();
+    expect(await rig.gate({ method, headers, cookies: cookiesOf(inside) })).toMatchObject({ fresh: false });
+  });
+
+  it("are not those of links on other sites, nor forms of the store", async () => {
+    const rig = new Rig({ state: "hold" });
+    const link = await rig.gate({ headers: new Headers(FOREIGN) });
+    const form = await rig.gate({
+      method: "POST",
+      headers: new Headers({ "sec-fetch-site": "same-origin" }),
+    });
+    for (const answer of [link, form]) expect(cookiesOf(answer)).toMatch(/^__Host-ticket/);
+  });
+
+  it("are preflights, which carry no cookies whoever sends them: they pass", async () => {
+    const rig = new Rig({ state: "hold" });
+    const asked = { origin: "https://app.acme.com", "access-control-request-method": "POST" };
+    expect(await rig.gate({ method: "OPTIONS", headers: new Headers(asked) })).toEqual({
+      kind: "bypass",
+      room: "sale",
+      reason: "preflight",
+    });
+    expect((await rig.gate({ method: "OPTIONS" })).kind).toBe("queued");
+    expect((await rig.gate({ method: "GET", headers: new Headers(asked) })).kind).toBe("queued");
+  });
+});
+
+describe("a network's crowd of newcomers", () => {
+  it("beyond what it may take is told to come again, as page and as JSON, and takes no place", async () => {
+    const rig = new Rig({ ticketsPerAddress: 1, state: "hold" });
+    const first = await rig.gate();
+    const page = await rig.gate({ accept: "text/html" });
+    const json = await rig.gate({ accept: JSON_ACCEPT });
+    if (page.kind !== "queued" || json.kind !== "queued") throw new Error("not queued");
+    for (const { response, reason } of [page, json]) {
+      expect(reason).toBe("crowd");
+      expect(response.status).toBe(429);
+      expect(response.headers.getSetCookie()).toEqual([]);
+      expect(Number(response.headers.get("retry-after"))).toBe(10);
+    }
+    expect(await page.response.text()).toContain("Very many people from your network");
+    const told = await jsonOf(json.response);
+    expect(told).toMatchObject({ inQueue: false, ticket: null, position: null, nextPollSeconds: 10 });
+    const again = await rig.gate({ cookies: cookiesOf(first) });
+    expect(again).toMatchObject({ kind: "queued", reason: "waiting" });
+  });
+});
+
+describe("a ticket that is shown many times at once", () => {
+  it("is one visitor: one request asks, the others are told to come again", async () => {
+    const rig = await busy({ rate: 6 });
+    const queued = await rig.gate({ accept: JSON_ACCEPT });
+    rig.now += 12_000;
+    const { calls } = rig;
+    const shown = { cookies: cookiesOf(queued), accept: JSON_ACCEPT };
+    const answers = await Promise.all(Array.from({ length: 30 }, () => rig.gate(shown)));
+    expect(answers.filter(({ kind }) => kind === "admitted")).toHaveLength(1);
+    for (const answer of answers) {
+      if (answer.kind !== "queued") continue;
+      expect(answer.response.headers.getSetCookie()).toEqual([]);
+      expect(await jsonOf(answer.response)).toMatchObject({ nextPollSeconds: 2, lostPlace: null });
+    }
+    expect(rig.calls - calls).toBeLessThanOrEqual(3);
   });
 });
 

@@ -5,6 +5,7 @@ import { dueUnit } from "../../src/queue/histogram.ts";
 import { commitment } from "../../src/queue/lottery.ts";
 import { gatePort, roomPort } from "../../src/queue/rpc.ts";
 import { roomConfig } from "../../src/queue/room-config.ts";
+import { passEnd } from "../../src/queue/ticket.ts";
 import { roomPolicy } from "./rig.ts";
 
 let made = 0;
@@ -63,7 +64,7 @@ describe("a gate", () => {
     const more = { ...config, gates: 6, mostGates: 6 };
     const again = await home.ask(more, 5, ask("a", 1));
     expect(again).toEqual({ ...first, repeated: true, gate: 0 });
-    const pass = shown("a", first.admittedAt + config.passIdleMs);
+    const pass = shown("a", passEnd(config, first.admittedAt, first.admittedAt));
     expect((await gate.renew(more, 0, pass)).kind).toBe("renewed");
     expect((await home.renew(more, 5, pass)).kind).toBe("dead");
   });
@@ -109,7 +110,7 @@ describe("a gate", () => {
     const { config, gate } = fresh();
     const first = await gate.ask(config, 0, ask("a", 1));
     if (first.kind !== "admit") throw new Error(first.kind);
-    const expiry = first.admittedAt + config.passIdleMs;
+    const expiry = passEnd(config, first.admittedAt, first.admittedAt);
     const renewed = await gate.renew(config, 0, shown("a", expiry));
     if (renewed.kind !== "renewed") throw new Error(renewed.kind);
     expect(renewed.expiresAt).toBeGreaterThanOrEqual(expiry);

@@ -143,7 +143,7 @@ describe("a renewal", () => {
     const late = renewal(record, shown, limits, START + 14_000_000);
     expect(late.answer).toEqual({ kind: "renewed", expiresAt: START + 14_400_000 });
     expect(late.revokedBefore).toBeNull();
-    expect(renewal(record, { ...shown, strict: true }, limits, START).revokedBefore).toBe(START + 1_200_000);
+    expect(renewal(record, { ...shown, strict: true }, limits, START).revokedBefore).toBe(START + 1_500_000);
     expect(renewal(record, { ...shown, expiresAt: 999 }, limits, START).revokedBefore).toBe(2000);
   });
 

@@ -5,6 +5,7 @@ import { GateKeeper } from "../../src/queue/keeper.ts";
 import { Room } from "../../src/queue/room.ts";
 import { GRANT_MS } from "../../src/queue/grants.ts";
 import type { CompiledQueuePolicy, RoomConfig, RoomPolicy } from "../../src/queue/room-config.ts";
+import { passEnd } from "../../src/queue/ticket.ts";
 import { ticketKeys } from "../../src/queue/signing.ts";
 
 export const KEY = `test:${"A".repeat(43)}`;
@@ -65,10 +66,11 @@ export class Rig {
             ? { kind: "spent" }
             : { kind: "admit", admittedAt: visit.admittedAt, repeated: true };
         }
-        const decision = this.#keeperFor(config, index).decide(ask, this.now);
+        const decision = this.#keeperFor(config, index).decide({ ...ask, patient: false }, this.now);
+        if (decision.kind === "hold") throw new Error("nobody is patient here");
         if (decision.kind === "wait") return decision;
         const record = { renewedFrom: 0, renewedAt: 0, browser: "", network: "" };
-        const expiresAt = this.now + config.passIdleMs;
+        const expiresAt = passEnd(config, this.now, this.now);
         this.#visits.set(ask.id, { admittedAt: this.now, expiresAt, ...record });
         return { kind: "admit", admittedAt: this.now, repeated: false };
       },

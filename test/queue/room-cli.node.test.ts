@@ -67,6 +67,11 @@ describe("edge room", () => {
     ]);
   });
 
+  it("refuses a version that is none before anything is sent", async () => {
+    await expect(roomCommand(["hold", "a", "--version", "latest"])).rejects.toThrow(/not a version/);
+    expect(calls).toEqual([]);
+  });
+
   it("shows all rooms, or one", async () => {
     await roomCommand(["status"]);
     expect(JSON.parse(printed)).toHaveLength(2);

@@ -1,7 +1,7 @@
 import { vi } from "vitest";
 import { cookieValue } from "../../src/http/headers.ts";
 import { type GateOutcome, type Queue, queueOf } from "../../src/queue/index.ts";
-import { GateKeeper, HOLD_MS } from "../../src/queue/keeper.ts";
+import { GateKeeper } from "../../src/queue/keeper.ts";
 import type { GatePort, RoomPort } from "../../src/queue/ports.ts";
 import type { RoomPolicy } from "../../src/queue/room-config.ts";
 import { Room } from "../../src/queue/room.ts";
@@ -114,10 +114,10 @@ export class VirtualRooms {
       ask: async (config, index, ask) => {
         await this.#send();
         keeper ??= new GateKeeper(index, config, {}, at());
-        const holdUntil = ask.patient ? at() + HOLD_MS : 0;
+        const since = at();
         for (;;) {
           keeper.adopt(config, at());
-          const decision = keeper.decide(ask, at(), holdUntil);
+          const decision = keeper.decide(ask, at(), since);
           later();
           if (decision.kind === "admit") {
             const admittedAt = at();

@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { z } from "zod";
 import { type Fault, type PolicyFile, readPolicy } from "../../authoring/index.ts";
+import { canonicalize } from "../../http/canonical.ts";
 import {
   type CompiledQueuePolicy,
   defaultGates,
@@ -27,6 +28,12 @@ import {
 const pathSchema = z
   .string()
   .regex(/^\/[^*?#\s]*\*?$/, "not a path of a room; write /exact or /prefix*, without a query")
+  .superRefine((text, context) => {
+    const { path } = canonicalize(`https://store${text.replace(/\*$/, "")}`);
+    if (path === text.replace(/\*$/, "")) return;
+    const message = `is compared with canonical paths, so it would match nothing; write ${text.endsWith("*") ? `${path}*` : path}`;
+    context.addIssue({ code: "custom", message });
+  })
   .transform((text): PathPattern =>
     text.endsWith("*") ? { text: text.slice(0, -1), prefix: true } : { text, prefix: false },
   );
@@ -187,14 +194,16 @@ function readTemplate(path: string): { value: PageTemplate; faults: readonly Fau
   if (/\son[a-z]+\s*=|javascript:/i.test(html)) {
     faults.push(fault("has an inline event handler, which its CSP would block", "move it into the <script>"));
   }
+  if (["script", "style"].some((tag) => contentsOf(html, tag).some((text) => text.includes("{{"))))
+    faults.push(fault("has a value in a <script> or <style>, which its CSP would block", "put it elsewhere"));
   return { value: { html, csp: contentSecurityPolicy(html) }, faults };
 }
 
 /** Exactly the template's own scripts and styles, by hash; values are never put inside them. */
 function contentSecurityPolicy(html: string): string {
   const sources = (tag: string): string =>
-    [...html.matchAll(new RegExp(`<${tag}(?:\\s[^>]*)?>([\\s\\S]*?)</${tag}>`, "g"))]
-      .map(([, content = ""]) => `'sha256-${createHash("sha256").update(content).digest("base64")}'`)
+    contentsOf(html, tag)
+      .map((content) => `'sha256-${createHash("sha256").update(content).digest("base64")}'`)
       .join(" ") || "'none'";
   return [
     "default-src 'none'",
@@ -206,4 +215,10 @@ function contentSecurityPolicy(html: string): string {
     "form-action 'self'",
     "frame-ancestors 'none'",
   ].join("; ");
+}
+
+/** What stands in the elements of that name. */
+function contentsOf(html: string, tag: string): string[] {
+  const elements = html.matchAll(new RegExp(`<${tag}(?:\\s[^>]*)?>([\\s\\S]*?)</${tag}>`, "g"));
+  return [...elements].map(([, content = ""]) => content);
 }
