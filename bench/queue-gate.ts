@@ -25,7 +25,7 @@ export default {
     const url = new URL(request.url);
     const waitUntil = (work) => context.waitUntil(work);
     const now = Date.now();
-    const call = (headers, rooms = {}) => queue.gate({ path: url.pathname, method: "GET", headers, clientIp: "192.0.2.1", private: false, verifiedBot: false }, rooms, waitUntil, now);
+    const call = (headers, rooms = {}) => queue.gate({ path: url.pathname, foldedPath: url.pathname, method: "GET", headers, clientIp: "192.0.2.1", private: false, verifiedBot: false }, rooms, waitUntil, now);
     const headers = new Headers({ accept: "text/html", "user-agent": "bench" });
     if (url.searchParams.has("line")) {
       const wait = { [policy.rooms[0].name]: { state: "hold", changedAt: 1 } };

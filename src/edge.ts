@@ -188,6 +188,7 @@ function gate(
     life.access = access;
     const visitor = {
       path: life.target.path,
+      foldedPath: life.target.foldedPath,
       method: life.method,
       // Asked for by a room alone.
       get headers() {

@@ -41,8 +41,9 @@ export interface QueueDeps {
 }
 
 export interface GateInput {
-  /** Canonical path. */
+  /** As `CanonicalTarget` has them. */
   readonly path: string;
+  readonly foldedPath: string;
   readonly method: string;
   readonly headers: Headers;
   readonly clientIp: string;
@@ -217,7 +218,7 @@ export function queueOf(
 
   return {
     gate(input, decided, waitUntil, now) {
-      const room = roomOf(rooms, input.path);
+      const room = roomOf(rooms, input);
       return room === null ? NO_ROOM : enter(room, input, decided, waitUntil, now);
     },
     finish,

@@ -13,7 +13,10 @@ export interface RoomEvent {
 
 /** A path of a room: exact, or everything that starts with it. */
 export interface PathPattern {
+  /** As canonical paths have it. */
   readonly text: string;
+  /** As folded ones have it: see `CanonicalTarget`. */
+  readonly folded: string;
   readonly prefix: boolean;
 }
 
@@ -218,21 +221,37 @@ function phaseAt(state: RoomState, event: RoomEvent | null, now: number): RoomPh
   return now < event.startsAt ? "pre-queue" : "event";
 }
 
-/** The room of a canonical path: the one with the longest pattern; null where none has it or its bypass does. */
-export function roomOf(rooms: readonly RoomPolicy[], path: string): RoomPolicy | null {
+/** A path in both of its readings: as it is passed on, and as the most lenient server would read it. */
+interface Target {
+  readonly path: string;
+  readonly foldedPath: string;
+}
+
+/**
+ * The room of a path: the one with the longest pattern; null where none has it or its
+ * bypass does. Nobody walks round a room by another spelling: either reading of the
+ * path makes it the room's, and only both let it pass by.
+ */
+export function roomOf(rooms: readonly RoomPolicy[], target: Target): RoomPolicy | null {
   let found: RoomPolicy | null = null;
   let length = -1;
   for (const room of rooms) {
     for (const pattern of room.paths) {
-      if (pattern.text.length > length && matches(pattern, path)) {
+      if (pattern.text.length > length && (isAsPassedOn(pattern, target) || isAsFolded(pattern, target))) {
         found = room;
         length = pattern.text.length;
       }
     }
   }
-  return found?.bypass.some((pattern) => matches(pattern, path)) ? null : found;
+  const passes = (pattern: PathPattern): boolean =>
+    isAsPassedOn(pattern, target) && isAsFolded(pattern, target);
+  return found?.bypass.some(passes) ? null : found;
 }
 
-function matches(pattern: PathPattern, path: string): boolean {
-  return pattern.prefix ? path.startsWith(pattern.text) : path === pattern.text;
+function isAsPassedOn({ text, prefix }: PathPattern, { path }: Target): boolean {
+  return prefix ? path.startsWith(text) : path === text;
+}
+
+function isAsFolded({ folded, prefix }: PathPattern, { foldedPath }: Target): boolean {
+  return prefix ? foldedPath.startsWith(folded) : foldedPath === folded;
 }

@@ -30,6 +30,16 @@ describe("rules/queue.yaml", () => {
     expect(value?.page.csp).not.toContain("unsafe");
   });
 
+  it("knows its paths in both readings", () => {
+    const { value } = compile(
+      'rooms:\n  a:\n    title: A\n    rate: 1/s\n    paths: ["/Caf%C3%A9*", "/x%3By"]\n',
+    );
+    expect(value?.rooms[0]?.paths).toEqual([
+      { text: "/Caf%C3%A9", folded: "/caf\u00e3\u00a9", prefix: true },
+      { text: "/x%3By", folded: "/x", prefix: false },
+    ]);
+  });
+
   it("may be absent or without rooms: then there is no waiting room", () => {
     expect(compileQueue(join(folder, "nowhere")).value?.rooms).toEqual([]);
     expect(compile("rooms: {}\n").value?.rooms).toEqual([]);
@@ -92,6 +102,12 @@ describe("rules/queue.yaml", () => {
     [
       "a path in two rooms",
       'rooms:\n  a:\n    title: A\n    rate: 1/s\n    paths: ["/sale*"]\n  b:\n    title: B\n    rate: 1/s\n    paths: ["/sale*"]\n',
+      9,
+      /in room a already/,
+    ],
+    [
+      "a path in two rooms that differs in letter case only",
+      'rooms:\n  a:\n    title: A\n    rate: 1/s\n    paths: ["/sale*"]\n  b:\n    title: B\n    rate: 1/s\n    paths: ["/Sale*"]\n',
       9,
       /in room a already/,
     ],

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { RoomState } from "../../src/queue/room-config.ts";
-import { roomPolicy } from "./rig.ts";
+import { pathPattern, roomPolicy } from "./rig.ts";
 import { generator, type Served, VirtualRooms } from "./virtual.ts";
 
 afterEach(() => {
@@ -45,9 +45,7 @@ function pace(served: readonly Served[]): number {
 }
 
 async function held({ rooms: names, gap, latencyMs, seed }: Sale, state: RoomState): Promise<Served[][]> {
-  const policies = names.map((name) =>
-    roomPolicy({ name, state, paths: [{ text: `/${name}`, prefix: true }] }),
-  );
+  const policies = names.map((name) => roomPolicy({ name, state, paths: [pathPattern(`/${name}*`)] }));
   const rooms = new VirtualRooms(policies, latencyMs, generator(seed));
   const visits = names.map((name) =>
     Array.from({ length: VISITORS }, (_, visitor) => rooms.visit(name, visitor * gap)),

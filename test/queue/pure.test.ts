@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { canonicalize } from "../../src/http/canonical.ts";
 import {
   aheadAfter,
   peopleAhead,
@@ -28,7 +29,7 @@ import {
   nextWatermark,
   placeAt,
 } from "../../src/queue/watermark.ts";
-import { roomPolicy, START } from "./rig.ts";
+import { pathPattern, roomPolicy, START } from "./rig.ts";
 
 describe("the alive histogram", () => {
   it("counts who polls, moves who polls again, forgets who stops, and heals what was lost", () => {
@@ -438,11 +439,32 @@ describe("what is in force", () => {
 
   it("finds the room with the longest pattern, and its bypass", () => {
     const sale = roomPolicy();
-    const vip = roomPolicy({ name: "vip", paths: [{ text: "/sale/vip", prefix: true }], bypass: [] });
-    expect(roomOf([sale, vip], "/sale/vip/1")?.name).toBe("vip");
-    expect(roomOf([sale, vip], "/sale")?.name).toBe("sale");
-    expect(roomOf([sale, vip], "/sale/terms")).toBeNull();
-    expect(roomOf([sale, vip], "/cart")).toBeNull();
+    const vip = roomPolicy({ name: "vip", paths: [pathPattern("/sale/vip*")], bypass: [] });
+    const of = (path: string) => roomOf([sale, vip], canonicalize(`https://shop.test${path}`))?.name ?? null;
+    expect(of("/sale/vip/1")).toBe("vip");
+    expect(of("/sale")).toBe("sale");
+    expect(of("/sale/terms")).toBeNull();
+    expect(of("/cart")).toBeNull();
+  });
+
+  it.each([
+    "/SALE",
+    "/Sale/Terms",
+    "/%73ale",
+    "/%2573ale",
+    "/cart/../sale",
+    "/cart/%2e%2e/sale",
+    "/cart%2f..%2fsale",
+    "//sale",
+    "/./sale",
+    "/;x/sale",
+    "/\\sale",
+    "/sale;x",
+    "/sale/terms%2f..%2fbuy",
+    "/sale/terms;/../buy",
+    "/sale/%252e%252e/cart",
+  ])("lets nobody walk round a room by the spelling %s", (path) => {
+    expect(roomOf([roomPolicy()], canonicalize(`https://shop.test${path}`))?.name).toBe("sale");
   });
 });
 

@@ -1,10 +1,16 @@
+import { foldedPathOf } from "../../src/http/canonical.ts";
 import type { GatePort, RoomPort } from "../../src/queue/ports.ts";
 import { type PassRecord, renewal } from "../../src/queue/renewal.ts";
 import { type GateInput, type GateOutcome, queueOf } from "../../src/queue/index.ts";
 import { GateKeeper } from "../../src/queue/keeper.ts";
 import { Room } from "../../src/queue/room.ts";
 import { GRANT_MS } from "../../src/queue/grants.ts";
-import type { CompiledQueuePolicy, RoomConfig, RoomPolicy } from "../../src/queue/room-config.ts";
+import type {
+  CompiledQueuePolicy,
+  PathPattern,
+  RoomConfig,
+  RoomPolicy,
+} from "../../src/queue/room-config.ts";
 import { passEnd } from "../../src/queue/ticket.ts";
 import { ticketKeys } from "../../src/queue/signing.ts";
 
@@ -12,13 +18,20 @@ export const KEY = `test:${"A".repeat(43)}`;
 export const keys = ticketKeys(KEY);
 export const START = Date.UTC(2026, 10, 27, 10);
 
+/** A path as policies write it, compiled. */
+export function pathPattern(path: string): PathPattern {
+  const prefix = path.endsWith("*");
+  const text = prefix ? path.slice(0, -1) : path;
+  return { text, folded: text.toLowerCase(), prefix };
+}
+
 /** A room policy with the given differences. */
 export function roomPolicy(over: Partial<RoomPolicy> = {}): RoomPolicy {
   return {
     name: "sale",
     title: "The <Sale>",
-    paths: [{ text: "/sale", prefix: true }],
-    bypass: [{ text: "/sale/terms", prefix: false }],
+    paths: [pathPattern("/sale*")],
+    bypass: [pathPattern("/sale/terms")],
     state: "open",
     rate: 60,
     auto: { headroom: 0.8, requestsPerVisitor: 60 },
@@ -151,6 +164,7 @@ export class Rig {
     if (accept !== undefined) headers.set("accept", accept);
     const full: GateInput = {
       path: "/sale",
+      foldedPath: foldedPathOf(over.path ?? "/sale"),
       method: "GET",
       clientIp: "192.0.2.1",
       private: false,

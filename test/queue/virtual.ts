@@ -189,7 +189,15 @@ export class VirtualRooms {
   async #ask(path: string, cookies: string): Promise<GateOutcome> {
     await this.#send();
     const headers = new Headers(cookies === "" ? {} : { cookie: cookies });
-    const input = { path, method: "GET", headers, clientIp: "192.0.2.1", private: false, verifiedBot: false };
+    const input = {
+      path,
+      foldedPath: path,
+      method: "GET",
+      headers,
+      clientIp: "192.0.2.1",
+      private: false,
+      verifiedBot: false,
+    };
     const outcome = await this.queue.gate(input, {}, (work) => this.clock.run(work), this.clock.now);
     await this.#send();
     return outcome;

@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { z } from "zod";
 import { type Fault, type PolicyFile, readPolicy } from "../../authoring/index.ts";
-import { canonicalize } from "../../http/canonical.ts";
+import { canonicalize, foldedPathOf } from "../../http/canonical.ts";
 import {
   type CompiledQueuePolicy,
   defaultGates,
@@ -34,9 +34,10 @@ const pathSchema = z
     const message = `is compared with canonical paths, so it would match nothing; write ${text.endsWith("*") ? `${path}*` : path}`;
     context.addIssue({ code: "custom", message });
   })
-  .transform((text): PathPattern =>
-    text.endsWith("*") ? { text: text.slice(0, -1), prefix: true } : { text, prefix: false },
-  );
+  .transform((path): PathPattern => {
+    const text = path.replace(/\*$/, "");
+    return { text, folded: foldedPathOf(text), prefix: text !== path };
+  });
 
 const statusSchema = z.int().refine((status) => [200, 202, 429, 503].includes(status), {
   error: "not a status for waiting; use 200, 202, 429 or 503",
@@ -165,8 +166,8 @@ function pathFaults(file: PolicyFile<unknown>, rooms: readonly (readonly [string
   const owners = new Map<string, string>();
   return rooms.flatMap(([name, room]) =>
     room.paths.flatMap((path, index) => {
-      const owner = owners.get(path.text);
-      owners.set(path.text, name);
+      const owner = owners.get(path.folded);
+      owners.set(path.folded, name);
       if (owner === undefined) return [];
       return [
         {
