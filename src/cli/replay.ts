@@ -92,7 +92,9 @@ export function judgeHere(pkg: SentinelPackage): (sent: InspectionRequest) => Pr
 }
 
 type Outcome =
-  { readonly kind: "same" | "refused" } | { readonly kind: "different" | "broken"; readonly shown: string };
+  { readonly kind: "same" } | { readonly kind: "different" | "refused" | "broken"; readonly shown: string };
+
+const REFUSED: Outcome = { kind: "refused", shown: "refused by HTTP before Sentinel" };
 
 /** @throws Refusal where no edge answers */
 async function compare(
@@ -104,11 +106,11 @@ async function compare(
   try {
     sent = asSent(recorded, edge);
   } catch {
-    return { kind: "refused" };
+    return REFUSED;
   }
   try {
     const theirs = await judgedByEdge(sent, edge);
-    if (theirs === null) return { kind: "refused" };
+    if (theirs === null) return REFUSED;
     const [edgeSays, weSay] = [JSON.stringify(theirs), JSON.stringify(await here(sent))];
     if (edgeSays === weSay) return { kind: "same" };
     return { kind: "different", shown: `here ${weSay}, edge ${edgeSays}` };

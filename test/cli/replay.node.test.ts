@@ -67,7 +67,8 @@ it("what HTTP refuses is no failure; a connection that breaks off is, and is cou
   };
   expect(await replay(["/a", "/refused", "/a b"], edge)).toBe(0);
   expect(told).toBe(
-    "3 requests: 1 judged alike, 0 differently, 2 refused by HTTP before Sentinel, 0 broken off\n",
+    "/refused: refused by HTTP before Sentinel\n/a b: refused by HTTP before Sentinel\n" +
+      "3 requests: 1 judged alike, 0 differently, 2 refused by HTTP before Sentinel, 0 broken off\n",
   );
   told = "";
   expect(await replay(["/a", "/broken"], edge)).toBe(1);
