@@ -196,7 +196,7 @@ describe("an explanation", () => {
       false,
     );
     expect(lines.join("\n"))
-      .toBe(`block: score 5 of 5, 1 rules matched, work ${/work (\d+)/.exec(lines[0] ?? "")?.[1] ?? ""}
+      .toBe(`block: score 5 of 5, 1 rule matched, work ${/work (\d+)/.exec(lines[0] ?? "")?.[1] ?? ""}
 
 values
   method  "GET"
@@ -214,6 +214,27 @@ one  critical 5: a rule for tests
     method, as parsed
       value                "GET"
       ->                   found "GET"`);
+  });
+
+  test("shows what would have matched but for an exclusion", async () => {
+    const exclusion = {
+      rules: ["one"],
+      tags: [],
+      paths: ["/help"],
+      reason: "searched for",
+      expires: Infinity,
+    };
+    const excluding = {
+      ...pkg,
+      exclusions: [{ ...exclusion, parameters: [{ variable: "args", entry: "q" }] }],
+    };
+    const told = async (target: string): Promise<string> =>
+      formatExplanation(await explain(excluding, parseRequestText(`GET ${target}`)), pkg, false).join("\n");
+    const excluded = await told("/help?q=evil");
+    expect(excluded).toMatch(/^pass: score 0 of 5, 0 rules matched/);
+    expect(excluded).toContain("one  excluded here");
+    expect(excluded).toContain('found "evil", but excluded here by exclusions.yaml');
+    expect(await told("/help?q=fine")).not.toContain("excluded");
   });
 
   test("of one rule says why it did not match", async () => {

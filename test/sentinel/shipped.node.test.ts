@@ -51,6 +51,8 @@ describe("passwords", () => {
       ["/account/register", "passwd"],
       ["/account/password", "new_password"],
       ["/api/auth/login", "password_confirmation"],
+      ["/account/register", "customer[password]"],
+      ["/graphql", "variables.input.password"],
     ] as const) {
       expect((await inspect(posted(path, name, password))).outcome, `${path} ${name}`).toBe("pass");
     }

@@ -48,7 +48,8 @@ export interface Explanation {
 /**
  * What each rule saw of a request. The trace runs every condition without the
  * prefilter, so that it also tells where a literal is missing. `only`: trace this
- * rule whether it matched or not; otherwise those that matched.
+ * rule whether it matched or not; otherwise those that matched, or would without
+ * exclusions.yaml.
  */
 export async function explain(
   pkg: SentinelPackage,
@@ -65,9 +66,10 @@ export async function explain(
     request.bodyComplete,
   );
   const { tx } = engine.collect(request, body);
-  const matched = new Set(verdict.matches.map(({ rule }) => rule));
-  const wanted = (rule: Rule): boolean =>
-    options.only === undefined ? matched.has(rule.source.id) : rule.source.id === options.only;
+  const matched = idsOf(verdict);
+  const unexcluded = await createSentinel({ ...pkg, exclusions: [] }).inspectRequest(request, settings, now);
+  const traced = new Set(options.only === undefined ? [...matched, ...idsOf(unexcluded)] : [options.only]);
+  const wanted = (rule: Rule): boolean => traced.has(rule.source.id);
   const scope = new Scopes(pkg, engine.compiled).of(settings, plainPath(request.target), now);
   const matching = new Matching(engine.compiled, tx, scope);
   const tracer: Tracer = { tx, chains: engine.compiled.chains, pkg, scope, matching };
@@ -79,6 +81,10 @@ export async function explain(
     forms: [value.root(tx.scanner), ...value.forms(tx.scanner)].map(({ text }) => text),
   }));
   return { verdict, values, traces };
+}
+
+function idsOf({ matches }: Verdict): ReadonlySet<string> {
+  return new Set(matches.map(({ rule }) => rule));
 }
 
 interface Tracer {
@@ -182,8 +188,9 @@ export function formatExplanation(
 ): string[] {
   const { thresholds } = pkg.settings;
   const budget = verdict.budget === null ? "" : `, budget exceeded: ${verdict.budget}`;
+  const count = verdict.matches.length === 1 ? "1 rule" : `${verdict.matches.length} rules`;
   const lines = [
-    `${verdict.outcome}: score ${verdict.score} of ${thresholds.total}, ${verdict.matches.length} rules matched${budget}, work ${verdict.work}`,
+    `${verdict.outcome}: score ${verdict.score} of ${thresholds.total}, ${count} matched${budget}, work ${verdict.work}`,
     "",
     "values",
     ...values.flatMap(({ where, forms }) =>
@@ -196,7 +203,9 @@ export function formatExplanation(
       match === undefined
         ? matched
           ? ""
-          : "did not match"
+          : conditions.some(({ looks: seen }) => seen.some(({ holds, excluded }) => holds && excluded))
+            ? "excluded here"
+            : "did not match"
         : `${match.severity} ${match.score}${match.uncounted === null ? "" : `, not counted: ${match.uncounted}`}: ${match.description}`;
     lines.push("", `${rule}  ${note}`);
     conditions.forEach(({ operator, looks: seen }, index) => {

@@ -3,7 +3,7 @@ import { respelled } from "../../authoring/index.ts";
 import { OPERATORS } from "../operators/index.ts";
 import { rawRequest } from "./raw-request.ts";
 import { TRANSFORMATIONS } from "../transformations/index.ts";
-import { VARIABLES } from "../variables.ts";
+import { isRemembered, VARIABLES } from "../variables.ts";
 
 /** The YAML of rules/sentinel/: its shape. What needs more than shape (names, expressions, phases) is checked by the compiler. */
 const WORD = z
@@ -27,7 +27,7 @@ const variable = z
   .string()
   .min(1)
   .meta({
-    description: `a variable, \`name:entry\`, \`name:/expression/\`, \`!name:entry\` or \`#name\`: ${[...VARIABLES.keys()].join(", ")}`,
+    description: `a variable, \`name:entry\`, \`name:/expression/\`, \`!name:entry\` or \`#name\`: ${[...VARIABLES.keys()].filter((name) => !isRemembered(name)).join(", ")}`,
   });
 
 const entries = z.union(
