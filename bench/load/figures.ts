@@ -28,6 +28,16 @@ export function inversions(visits: readonly { readonly issuedAt: number; readonl
   return inverted / PAIRS;
 }
 
+/** How far from their place in the order visitors were admitted, in seconds of the rate. */
+export function displacements(
+  visits: readonly { readonly issuedAt: number; readonly at: number }[],
+  perMinute: number,
+): number[] {
+  const inOrder = visits.toSorted((a, b) => a.issuedAt - b.issuedAt);
+  const ranks = new Map(inOrder.toSorted((a, b) => a.at - b.at).map((visit, rank) => [visit, rank]));
+  return inOrder.map((visit, rank) => (Math.abs(rank - (ranks.get(visit) ?? rank)) * 60) / perMinute);
+}
+
 /**
  * Admitted while people waited, as a share of what N allows; seconds of the
  * outage do not count. As in the simulation: from the first moment with a line of
@@ -108,6 +118,10 @@ export function report(run: Run, print: (line: string) => void): boolean {
     ["used while people waited, without the outage", percent(use)],
     ["admitted by 10 s", byTenSeconds(times).join(" ")],
     ["pairs out of order", percent(inversions(visits), 3)],
+    [
+      "from their place in the order, s, p50 / p95 / p99",
+      [0.5, 0.95, 0.99].map((q) => quantile(displacements(visits, perMinute), q).toFixed(1)).join(" / "),
+    ],
     ["most people waiting at once", run.most.waiting],
     ["requests: pages, polls, entries", `${pages}, ${polls}, ${entries}`],
     ["requests a second", Math.round(crowd.asked / run.seconds)],

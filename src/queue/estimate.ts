@@ -101,9 +101,12 @@ const MAX_POLL_MS = 22_000;
  * last seconds just before the turn, so that a small room's tokens are taken when
  * they come.
  * @param random 0 to 1
+ * @param stretch how many times farther apart polls are to be; never beyond the turn
  */
-export function pollAfterMs(wait: number, random: number): number {
-  if (wait < MIN_POLL_MS + 1000) return Math.min(MIN_POLL_MS, Math.max(1000, wait - 500));
-  const half = Math.min(MAX_POLL_MS, Math.max(MIN_POLL_MS, wait / 2));
-  return Math.round(half * (half > MIN_POLL_MS ? 0.9 + 0.1 * random : 1));
+export function pollAfterMs(wait: number, random: number, stretch = 1): number {
+  const beforeTurn = Math.max(1000, wait - 500);
+  if (wait < MIN_POLL_MS + 1000) return Math.min(MIN_POLL_MS, beforeTurn);
+  const half = Math.max(MIN_POLL_MS, wait / 2) * stretch;
+  const after = Math.min(MAX_POLL_MS, half, beforeTurn);
+  return Math.round(after * (after > MIN_POLL_MS ? 0.9 + 0.1 * random : 1));
 }

@@ -74,11 +74,11 @@ export function placeless(noPlace: NoPlace, dueAt: number): Standing {
   return { ticketId: null, noPlace, dueAt, fault: null, ...unknown };
 }
 
-/** ms until the next poll. @param random 0 to 1 */
+/** ms until the next poll. @param random 0 to 1 @param stretch as in `pollAfterMs` */
 export function nextPollMs(
   { event, phase }: RoomConfig,
   { expectedMs, backMs }: Standing,
-  random: number,
+  { random, stretch }: { readonly random: number; readonly stretch: number },
   now: number,
 ): number {
   if (phase === "pre-queue" && event !== null) {
@@ -88,5 +88,5 @@ export function nextPollMs(
   }
   if (backMs !== null) return backMs;
   if (expectedMs === null) return BLIND_POLL_MS;
-  return pollAfterMs(phase === "hold" ? Math.max(STOPPED_MS, expectedMs) : expectedMs, random);
+  return pollAfterMs(phase === "hold" ? Math.max(STOPPED_MS, expectedMs) : expectedMs, random, stretch);
 }

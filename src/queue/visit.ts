@@ -10,6 +10,7 @@ import { FreeEntry } from "./free-entry.ts";
 import { gatesFor } from "./gates.ts";
 import { dueUnit, newcomerBin, UNDRAWN } from "./histogram.ts";
 import { HOLD_MS, holdsAtGate } from "./keeper.ts";
+import { Lateness } from "./lateness.ts";
 import { draw, isDrawn, type Lots, placeOfLot } from "./lottery.ts";
 import { Passes } from "./passes.ts";
 import type { Ports } from "./ports.ts";
@@ -70,6 +71,7 @@ export class Line {
   readonly #refused = new Refusals();
   readonly #probes = new Probes();
   readonly #newcomers = new Newcomers();
+  readonly #lateness = new Lateness();
   /** Tickets with a request under way: repeated at once, they would be many people in the count of the line. */
   readonly #polling = new Set<string>();
   /** When this isolate issued its latest tickets, by room. */
@@ -246,7 +248,9 @@ export class Line {
     const { policy, config, waitUntil } = visit;
     const now = visit.now + (at.gateWait?.heldMs ?? 0);
     const standing = this.#standing(config, at.ticket, at, now);
-    const poll = Math.round(nextPollMs(config, standing, Math.random(), now));
+    if (at.held !== null) this.#lateness.note(visit.now - at.held.dueAt);
+    const pace = { random: Math.random(), stretch: this.#lateness.stretch };
+    const poll = Math.round(nextPollMs(config, standing, pace, now));
     const place = Math.floor((at.place ?? 0) / config.binMs);
     const bin = at.place === null ? UNDRAWN : at.held === null ? newcomerBin(place) : place;
     const ticket = { ...at.ticket, dueAt: now + poll, promisedAt: Math.round(standing.turnAt ?? 0), bin };

@@ -20,6 +20,7 @@ import {
 import { commitment, draw, isDrawn, newSeed, placeOfLot } from "../../src/queue/lottery.ts";
 import { roomConfig, roomOf, withCapacity } from "../../src/queue/room-config.ts";
 import { Room } from "../../src/queue/room.ts";
+import { Lateness } from "../../src/queue/lateness.ts";
 import { languageOf } from "../../src/queue/texts.ts";
 import { gatesFor } from "../../src/queue/gates.ts";
 import {
@@ -277,7 +278,33 @@ describe("estimates", () => {
       ),
     );
     expect(pollAfterMs(40_000, 1)).toBe(20_000);
+    expect(pollAfterMs(5000, 1)).toBe(3000);
     expect(pollAfterMs(3000, 0)).toBe(2500);
+  });
+});
+
+describe("polls of an edge that is too slow", () => {
+  it("are up to twice as far apart, and never beyond the turn or 22 s", () => {
+    expect(pollAfterMs(20_000, 1, 2)).toBe(19_500);
+    expect(pollAfterMs(20_000, 1, 1.5)).toBe(15_000);
+    expect(pollAfterMs(60_000, 1, 2)).toBe(22_000);
+    expect(pollAfterMs(5000, 1, 2)).toBe(4500);
+    expect(pollAfterMs(3000, 1, 2)).toBe(2500);
+  });
+
+  it("are told by half of all polls that come late, not by pages in the background", () => {
+    const late = (of: (poll: number) => number): number => {
+      const lateness = new Lateness();
+      for (let poll = 0; poll < 1000; poll++) lateness.note(of(poll));
+      return lateness.stretch;
+    };
+    expect(late(() => 300)).toBe(1);
+    expect(late((poll) => (poll % 5 < 2 ? 60_000 : 300))).toBe(1);
+    expect(late(() => 1600)).toBeCloseTo(1.5, 1);
+    expect(late(() => 60_000)).toBe(2);
+    const over = new Lateness();
+    for (let poll = 0; poll < 1000; poll++) over.note(poll < 500 ? 5000 : 100);
+    expect(over.stretch).toBe(1);
   });
 });
 
