@@ -44,7 +44,7 @@ export const ANYWHERE: readonly FreeSign[] = [
   {
     name: "literal-comparison",
     needs: needs("", "~jb", "&|WH"),
-    expression: /[&|WH][!+(]{0,9}[sn#](?:\){0,3}[!]?[~]\(?[sqQ#fc]|!?j\((?:[sn#]|S[^w])|bn&n)/,
+    expression: /[&|WH][!+(]{0,9}[sn#](?:\){0,3}[!]?[~]\(?[sqQ#fc]|!?j\((?:[sn#]|S[^w])|!?bn&n)/,
   },
   {
     name: "literal-comparison",
