@@ -33,7 +33,7 @@ export const USAGE = `edge rules <command> [--rules DIR]
                                 --entry: which of a HAR with several
   publish [--reason TEXT]       put the rules in force on the running edge, without a deploy
   rollback [--to VERSION|built-in] [--reason TEXT]   back to the rules before
-  schema                        JSON Schema of a rule file, for editors`;
+  schema [rules|exclusions|settings]   JSON Schema of these files, for editors`;
 
 const OPTIONS = {
   rules: { type: "string" },
@@ -67,8 +67,7 @@ export async function rulesCommand(args: string[]): Promise<number> {
     case "rollback":
       return rollbackRules(values.to, values.reason);
     case "schema":
-      print(JSON.stringify(ruleJsonSchema(), null, 2));
-      return 0;
+      return schema(rest);
     default:
       throw new UsageError(USAGE);
   }
@@ -80,6 +79,13 @@ function readArgs(args: string[]) {
   const ours = curl < 0 ? args : args.slice(0, curl);
   const { values, positionals } = parseArgs({ args: ours, options: OPTIONS, allowPositionals: true });
   return { values, positionals: [...positionals, ...args.slice(ours.length)] };
+}
+
+function schema([kind = "rules", ...more]: readonly string[]): number {
+  if ((kind !== "rules" && kind !== "exclusions" && kind !== "settings") || more.length > 0)
+    throw new UsageError("usage: edge rules schema [rules|exclusions|settings]");
+  print(JSON.stringify(ruleJsonSchema(kind), null, 2));
+  return 0;
 }
 
 function check(options: Options): number {

@@ -54,6 +54,16 @@ describe("the commands", { timeout: 60_000 }, () => {
     expect(status).toBe(0);
   });
 
+  it.each(["", "exclusions", "settings"])("schema %s: JSON Schema for editors", (kind) => {
+    const { status, out } = edge("rules", "schema", ...(kind === "" ? [] : [kind]));
+    expect(JSON.parse(out)).toMatchObject({
+      title: `Sentinel ${kind === "" ? "rules" : kind}`,
+      type: "object",
+    });
+    expect(status).toBe(0);
+    expect(edge("rules", "schema", "rates").status).toBe(2);
+  });
+
   it("score: a line that is no request, with its place and without a stack", () => {
     const file = join(folder, "corpus.jsonl");
     writeFileSync(file, "\n{ not JSON\n");
