@@ -1,51 +1,30 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../../src/cli/project.ts";
-import type { RunningEdge } from "../../src/cli/serve.ts";
-import {
-  ADMIN_TOKEN,
-  type TestOrigin,
-  eventually,
-  operate,
-  serve,
-  startOrigin,
-} from "../support/node/edge.ts";
-import { rulesWithRooms, Shopper } from "../support/node/shopper.ts";
+import { ADMIN_TOKEN, eventually, operate } from "../support/node/edge.ts";
+import { type ServedRooms, serveRooms } from "../support/node/rooms.ts";
+import { Shopper } from "../support/node/shopper.ts";
 
 const ROOMS = `
   sale: { title: Sale, paths: ["/sale*"], state: open, rate: 1200/min }
   auto: { title: Auto, paths: ["/auto*"], state: queue-all, rate: auto, auto: { headroom: 0.5, requests_per_visitor: 10 } }
 `;
 
-let origin: TestOrigin;
-let edge: RunningEdge;
-let folder: string;
+let rooms: ServedRooms;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "edge-rooms-"));
-  origin = await startOrigin((_request, response) => {
+  rooms = await serveRooms(ROOMS, (_request, response) => {
     response.writeHead(200, { "content-type": "text/html", "cache-control": "no-store" }).end("the store");
   });
-  edge = await serve({
-    STOREFRONT_ORIGIN: origin.url,
-    ARCHIVE_ORIGIN: origin.url,
-    RULES_DIR: rulesWithRooms(join(folder, "rules"), ROOMS),
-  });
 });
-afterAll(async () => {
-  await edge.close();
-  await origin.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => rooms.close());
 
 /** `npm run edge -- room ...` against the edge under test. */
 function room(...args: string[]): Promise<{ code: number | null; output: string }> {
   const child = spawn(process.execPath, [join(ROOT, "src/cli/main.ts"), "room", ...args], {
     cwd: ROOT,
-    env: { ...process.env, EDGE_URL: edge.url, ADMIN_TOKEN },
+    env: { ...process.env, EDGE_URL: rooms.edge.url, ADMIN_TOKEN },
   });
   let output = "";
   child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
@@ -59,7 +38,7 @@ async function newcomerSees(
   expected: (seen: Awaited<ReturnType<Shopper["visit"]>>) => boolean,
 ) {
   return eventually(async () => {
-    const seen = await new Shopper(edge.url).visit(path, "application/json");
+    const seen = await new Shopper(rooms.edge.url).visit(path, "application/json");
     return expected(seen) ? seen : undefined;
   }, 5000);
 }
@@ -72,8 +51,8 @@ interface Status {
 }
 
 async function statusOf(name: string): Promise<Status> {
-  const rooms: Status[] = await (await operate(edge, "rooms")).json();
-  const found = rooms.find((each) => each.room === name);
+  const all: Status[] = await (await operate(rooms.edge, "rooms")).json();
+  const found = all.find((each) => each.room === name);
   if (found === undefined) throw new Error(`no room ${name}`);
   return found;
 }
@@ -100,7 +79,7 @@ describe("edge room", () => {
         await newcomerSees("/sale", expected);
       }
       expect((await statusOf("sale")).perMinute).toBe(30);
-      const audit = await (await operate(edge, "audit")).text();
+      const audit = await (await operate(rooms.edge, "audit")).text();
       for (const [[verb = ""]] of steps) expect(audit).toContain(`test of ${verb}`);
       expect((await room("status", "sale")).output).toContain('"perMinute": 30');
       const late = await room("hold", "sale", "--version", "1", "--reason", "too late");
@@ -147,7 +126,7 @@ describe("edge room", () => {
 
 describe("rate: auto", () => {
   const replicas = async (count: number): Promise<void> => {
-    expect((await operate(edge, `autoscale?replicas=${count}`)).status).toBe(200);
+    expect((await operate(rooms.edge, `autoscale?replicas=${count}`)).status).toBe(200);
   };
 
   it("is what the replicas that are ready carry: 65 requests a second each, half of it, ten a visitor", async () => {
@@ -171,17 +150,17 @@ describe("rate: auto", () => {
     { timeout: 60_000 },
     async () => {
       const signal = async (): Promise<{ waiting: number; floor: number; desired: number; max: number }> =>
-        (await operate(edge, "autoscale?replicas=2")).json();
+        (await operate(rooms.edge, "autoscale?replicas=2")).json();
       await room("hold", "auto", "--reason", "test");
       await newcomerSees("/auto", ({ json }) => json["inQueue"] === true);
-      const people = Array.from({ length: 20 }, () => new Shopper(edge.url));
+      const people = Array.from({ length: 20 }, () => new Shopper(rooms.edge.url));
       await Promise.all(people.map((shopper) => shopper.visit("/auto")));
       await eventually(async () => ((await signal()).waiting >= 20 ? true : undefined), 5000);
       expect((await signal()).floor).toBe(0);
       const start = new Date(Date.now() + 600_000).toISOString();
       const end = new Date(Date.now() + 1_200_000).toISOString();
       const event = { name: "soon", start, end };
-      expect((await operate(edge, "rooms/auto", { event, reason: "test" })).status).toBe(200);
+      expect((await operate(rooms.edge, "rooms/auto", { event, reason: "test" })).status).toBe(200);
       const ahead = await eventually(async () => {
         const now = await signal();
         return now.floor > 0 ? now : undefined;

@@ -1,48 +1,22 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ROOT } from "../../src/cli/project.ts";
+import { describe, expect, it } from "vitest";
 import { type Queued, mostWithin, overtakenBy, queueUp } from "../support/node/queuer.ts";
-import { type TestOrigin, eventually, operate, serve, startOrigin } from "../support/node/edge.ts";
+import { eventually, operate, serve, startOrigin, type TestOrigin } from "../support/node/edge.ts";
+import { serveRooms } from "../support/node/rooms.ts";
 
 const VISITORS = 20;
 
-let origin: TestOrigin;
-let rules: string;
-
-beforeAll(async () => {
-  origin = await startOrigin(
-    (_request, response) => void response.writeHead(200, { "content-type": "text/html" }).end("the sale"),
-  );
-  rules = mkdtempSync(join(tmpdir(), "edge-rules-"));
-});
-afterAll(async () => {
-  rmSync(rules, { recursive: true, force: true });
-  await origin.close();
-});
-
-/** The shipped rules with the flash sale's room at one admission a second. */
-function rulesWith(state: string): string {
-  const folder = join(rules, state);
-  cpSync(join(ROOT, "rules"), folder, { recursive: true });
-  const queue = readFileSync(join(folder, "queue.yaml"), "utf8");
-  const edited = queue.replace("rate: 600/min", "rate: 1/s").replace("state: open", `state: ${state}`);
-  expect(edited).not.toBe(queue);
-  writeFileSync(join(folder, "queue.yaml"), edited);
-  return folder;
-}
+const answer: TestOrigin["answer"] = (_request, response) =>
+  void response.writeHead(200, { "content-type": "text/html" }).end("the sale");
 
 describe.each(["queue-all", "open"])("a room at 1 admission/s, state %s", (state) => {
   it(
     `lets ${VISITORS} visitors in, at most one a second, nobody before another who was there in time`,
     { timeout: 120_000 },
     async () => {
-      const edge = await serve({
-        STOREFRONT_ORIGIN: origin.url,
-        ARCHIVE_ORIGIN: origin.url,
-        RULES_DIR: rulesWith(state),
-      });
+      const { edge, close } = await serveRooms(
+        `  flash-sale: { title: Sale, paths: ["/sale*"], state: ${state}, rate: 1/s }`,
+        answer,
+      );
       try {
         const visits: Promise<Queued>[] = [];
         for (let visitor = 0; visitor < VISITORS; visitor++) {
@@ -56,7 +30,7 @@ describe.each(["queue-all", "open"])("a room at 1 admission/s, state %s", (state
         expect(new Set(admitted.map(({ body }) => body))).toEqual(new Set(["the sale"]));
         for (const later of admitted) expect(overtakenBy(later, admitted)).toEqual([]);
       } finally {
-        await edge.close();
+        await close();
       }
     },
   );
@@ -67,6 +41,7 @@ describe("an operator", () => {
     "opens and suspends the room within 5 s, sees it in the status, and is refused nonsense",
     { timeout: 60_000 },
     async () => {
+      const origin = await startOrigin(answer);
       const edge = await serve({ STOREFRONT_ORIGIN: origin.url, ARCHIVE_ORIGIN: origin.url });
       try {
         const room = async (): Promise<string | null> =>
@@ -94,6 +69,7 @@ describe("an operator", () => {
         ).toBe(409);
       } finally {
         await edge.close();
+        await origin.close();
       }
     },
   );

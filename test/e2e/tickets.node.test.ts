@@ -1,11 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunningEdge } from "../../src/cli/serve.ts";
 import { sign, ticketKeys } from "../../src/queue/signing.ts";
-import { type TestOrigin, eventually, operate, serve, startOrigin } from "../support/node/edge.ts";
-import { rulesWithRooms, Shopper } from "../support/node/shopper.ts";
+import { eventually, operate } from "../support/node/edge.ts";
+import { type ServedRooms, serveRooms } from "../support/node/rooms.ts";
+import { Shopper } from "../support/node/shopper.ts";
 
 const CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/150.0 Safari/537.36";
 const ROOMS = `
@@ -15,13 +12,10 @@ const ROOMS = `
   small: { title: Small, paths: ["/small*"], state: queue-all, rate: 1200/min, gates: 1, active_sessions: 1 }
 `;
 
-let origin: TestOrigin;
-let edge: RunningEdge;
-let folder: string;
+let rooms: ServedRooms;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "edge-tickets-"));
-  origin = await startOrigin((request, response) => {
+  rooms = await serveRooms(ROOMS, (request, response) => {
     const ordered = request.url?.includes("ordered") === true;
     response.writeHead(200, {
       "content-type": "text/html",
@@ -30,21 +24,12 @@ beforeAll(async () => {
     });
     response.end("the store");
   });
-  edge = await serve({
-    STOREFRONT_ORIGIN: origin.url,
-    ARCHIVE_ORIGIN: origin.url,
-    RULES_DIR: rulesWithRooms(join(folder, "rules"), ROOMS),
-  });
 });
-afterAll(async () => {
-  await edge.close();
-  await origin.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => rooms.close());
 
 /** A visitor in line, and the name of his ticket. */
 async function waiting(room: string): Promise<{ shopper: Shopper; ticket: string; name: string }> {
-  const shopper = new Shopper(edge.url);
+  const shopper = new Shopper(rooms.edge.url);
   expect((await shopper.visit(`/${room}`)).room).toBe("queued");
   const name = `ticket.${room}`;
   return { shopper, name, ticket: shopper.cookies.get(name) ?? "" };
@@ -52,7 +37,7 @@ async function waiting(room: string): Promise<{ shopper: Shopper; ticket: string
 
 /** What the room says of a ticket that is shown to it. */
 async function shown(room: string, ticket: string): Promise<{ lostPlace: unknown; id: unknown }> {
-  const shopper = new Shopper(edge.url);
+  const shopper = new Shopper(rooms.edge.url);
   shopper.cookies.set(`ticket.${room}`, ticket);
   const { json } = await shopper.visit(`/${room}`, "application/json");
   return { lostPlace: json["lostPlace"], id: json["ticket"] };
@@ -109,7 +94,7 @@ describe("a ticket", () => {
     const own = shopper.cookies.get("pass.busy") ?? "";
     const outcomes: string[] = [];
     for (let replay = 0; replay < 5; replay++) {
-      const thief = new Shopper(edge.url);
+      const thief = new Shopper(rooms.edge.url);
       // The ticket of his last poll is not known to a thief; the first is, and counts as little.
       thief.cookies.set("ticket.busy", ticket);
       const seen = await thief.visit("/busy", "application/json");
@@ -126,13 +111,13 @@ describe("a ticket", () => {
     const start = new Date(Date.now() - 1000).toISOString();
     const end = new Date(Date.now() + 3_600_000).toISOString();
     const event = { name: "drop", start, end, prequeue: "1m" };
-    expect((await operate(edge, "rooms/held", { event, reason: "test" })).status).toBe(200);
+    expect((await operate(rooms.edge, "rooms/held", { event, reason: "test" })).status).toBe(200);
     const lost = await eventually(async () => {
       const { lostPlace } = await shown("held", ticket);
       return lostPlace === null ? undefined : lostPlace;
     }, 5000);
     expect(lost).toBe("other-epoch");
-    await operate(edge, "rooms/held", { removeEvent: "drop", reason: "test" });
+    await operate(rooms.edge, "rooms/held", { removeEvent: "drop", reason: "test" });
   });
 });
 
@@ -145,11 +130,11 @@ describe("a pass", () => {
     const kid = fields.at(-2) ?? "";
     const forged = await sign(ticketKeys(`${kid}:${"E".repeat(43)}`), fields.slice(0, -2).join("."));
     for (const value of [fields.with(5, "zzzzzzzz").join("."), fields.with(6, "1").join("."), forged]) {
-      const thief = new Shopper(edge.url);
+      const thief = new Shopper(rooms.edge.url);
       thief.cookies.set("pass.busy", value);
       expect((await thief.visit("/busy")).room).toBe("queued");
     }
-    const elsewhere = new Shopper(edge.url);
+    const elsewhere = new Shopper(rooms.edge.url);
     elsewhere.cookies.set("pass.held", pass);
     expect((await elsewhere.visit("/held")).room).toBe("queued");
     expect((await shopper.visit("/busy")).room).toBe("admitted");
@@ -179,9 +164,9 @@ describe("a pass", () => {
     "ends when the origin says that an order is placed, and the next visitor has the place",
     { timeout: 40_000 },
     async () => {
-      const first = new Shopper(edge.url);
+      const first = new Shopper(rooms.edge.url);
       expect((await first.enter("/small")).text).toBe("the store");
-      const second = new Shopper(edge.url);
+      const second = new Shopper(rooms.edge.url);
       for (let look = 0; look < 3; look++) {
         const seen = await second.visit("/small");
         expect(seen.room).toBe("queued");

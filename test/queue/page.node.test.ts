@@ -1,45 +1,38 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RunningEdge } from "../../src/cli/serve.ts";
 import { launchBrowser, noBrowser } from "../support/node/browser.ts";
-import { operate, serve, startOrigin, type TestOrigin } from "../support/node/edge.ts";
+import { operate } from "../support/node/edge.ts";
+import { type ServedRooms, serveRooms } from "../support/node/rooms.ts";
 
 /** Folder that pictures of the page are written to; unset: none are. */
 const SCREENSHOTS = process.env["SCREENSHOTS"];
 const PHONE = { viewport: { width: 360, height: 740 } };
 
-let origin: TestOrigin;
+const ROOM = `  flash-sale: { title: Acme Flash Sale, paths: ["/sale*"], state: queue-all, rate: 1/s }`;
+
+let rooms: ServedRooms;
 let edge: RunningEdge;
 let browser: Browser;
-let rules: string;
 
 beforeAll(async () => {
   if (noBrowser !== null) return;
-  rules = mkdtempSync(join(tmpdir(), "room-page-"));
-  cpSync("rules", rules, { recursive: true });
-  const yaml = readFileSync(join(rules, "queue.yaml"), "utf8");
-  writeFileSync(
-    join(rules, "queue.yaml"),
-    yaml.replace("rate: 600/min", "rate: 1/s").replace("state: open", "state: queue-all"),
-  );
-  origin = await startOrigin(
+  rooms = await serveRooms(
+    ROOM,
     (_request, response) =>
       void response
         .writeHead(200, { "content-type": "text/html" })
         .end("<title>Sale</title><h1>The sale</h1>"),
   );
-  edge = await serve({ STOREFRONT_ORIGIN: origin.url, ARCHIVE_ORIGIN: origin.url, RULES_DIR: rules });
+  edge = rooms.edge;
   browser = await launchBrowser();
 }, 120_000);
 afterAll(async () => {
   if (noBrowser !== null) return;
   await browser.close();
-  await edge.close();
-  await origin.close();
-  rmSync(rules, { recursive: true, force: true });
+  await rooms.close();
 });
 
 async function open(options: BrowserContextOptions = {}): Promise<Page> {

@@ -1,19 +1,3 @@
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { expect } from "vitest";
-import { ROOT } from "../../../src/cli/project.ts";
-
-/** The shipped rules in `folder`, with these rooms in place of their own. */
-export function rulesWithRooms(folder: string, rooms: string): string {
-  cpSync(join(ROOT, "rules"), folder, { recursive: true });
-  const file = join(folder, "queue.yaml");
-  const shipped = readFileSync(file, "utf8");
-  const edited = shipped.replace(/^rooms:[\s\S]*/m, `rooms:\n${rooms}`);
-  expect(edited).not.toBe(shipped);
-  writeFileSync(file, edited);
-  return folder;
-}
-
 /** What a visitor got: where the room put him, and what it said. */
 export interface Seen {
   readonly status: number;
