@@ -64,8 +64,7 @@ export class GateLine {
     let expected = 0;
     for (let index = 0; index < all && expected < enough; index++) {
       const other = this.#order[index];
-      if (other !== undefined && (other.held || (other.dueAt - soonMs <= now && !left(other, now))))
-        expected += 1;
+      if (other !== undefined && other.dueAt - soonMs <= now && !left(other, now)) expected += 1;
     }
     return { expected, all };
   }

@@ -150,6 +150,9 @@ describe("a renewal", () => {
   it("of a pass that nobody knows is refused, but of one that an isolate gave", () => {
     expect(renewal(null, shown, limits, START).answer.kind).toBe("dead");
     expect(renewal(null, { ...shown, unknown: true }, limits, START).answer.kind).toBe("renewed");
-    expect(renewal({ ...record, expiresAt: 0 }, shown, limits, START).answer.kind).toBe("dead");
+    for (const expiresAt of [1000, 2000]) {
+      const ended = renewal({ ...record, expiresAt: 0 }, { ...shown, expiresAt }, limits, START);
+      expect(ended.answer.kind).toBe("dead");
+    }
   });
 });

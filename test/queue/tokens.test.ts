@@ -427,4 +427,21 @@ describe("tokens", () => {
     tokens.adopt(small, START + 20_000);
     expect(tokens.share.perSecond * 61).toBeCloseTo(299);
   });
+
+  it("that an isolate holds end where the configuration changes: at once there, at the gate when all have heard", () => {
+    const policy = roomPolicy({ rate: 610 });
+    const before = roomConfig(policy, null, START);
+    const after = roomConfig(policy, { rate: 600, changedAt: START + 1000 }, START + 1000);
+    const grant = new Grant(before, START, GRANT_MS, null);
+    expect(grant.take(before, START + 900)).toBe(true);
+    expect(grant.take(after, START + 60_000)).toBe(false);
+    const tokens = new Tokens(before, NO_PAST, START);
+    tokens.lend("a", START + GRANT_MS, START);
+    tokens.adopt(after, START + 1000);
+    expect(tokens.share.perSecond * 61).toBeCloseTo(570);
+    tokens.at(START + 6000);
+    expect(tokens.share.perSecond * 61).toBeCloseTo(570);
+    tokens.at(START + 7000);
+    expect(tokens.share.perSecond * 61).toBeCloseTo(600);
+  });
 });

@@ -9,7 +9,7 @@ import { serve, startOrigin, type TestOrigin } from "./edge.ts";
 /** An edge with waiting rooms before an origin of its own. */
 export interface ServedRooms {
   readonly edge: RunningEdge;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Serves the shipped rules with these rooms in place of their own, lines of YAML below `rooms:`. */
@@ -26,7 +26,7 @@ export async function serveRooms(rooms: string, answer: TestOrigin["answer"]): P
   const edge = await serve({ STOREFRONT_ORIGIN: url, ARCHIVE_ORIGIN: url, RULES_DIR: folder });
   return {
     edge,
-    async close() {
+    close: async () => {
       await edge.close();
       await origin.close();
       rmSync(folder, { recursive: true, force: true });
