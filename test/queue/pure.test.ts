@@ -396,6 +396,23 @@ describe("the room", () => {
     ).toBeNull();
   });
 
+  it("knows who shares N among another number of gates, until a minute after it heard of them", () => {
+    const shared = (gates: number, changedAt?: number) => {
+      const settings = changedAt === undefined ? null : { changedAt };
+      return roomConfig(roomPolicy({ rate: 6000, gates }), settings, START);
+    };
+    const room = new Room(shared(2), null, START);
+    expect(room.alone(shared(2), START)).toBe(true);
+    expect(room.alone(shared(4), START)).toBe(false);
+    room.adopt(shared(4), START + 1000);
+    expect(room.alone(shared(4), START + 66_000)).toBe(false);
+    expect(room.alone(shared(4), START + 67_001)).toBe(true);
+    // An isolate that has not heard of an operator's change yet shares N as those that have.
+    room.adopt(shared(4, START + 70_000), START + 70_000);
+    expect(room.alone(shared(4), START + 71_000)).toBe(true);
+    expect(room.alone(shared(2), START + 71_000)).toBe(false);
+  });
+
   it("goes faster than its last slope while it learns the line again, where gates have tokens that nobody takes", () => {
     const config = roomConfig(roomPolicy({ rate: 610, state: "queue-all" }), null, START);
     const keyAfter10s = (used: number): number => {
