@@ -431,6 +431,28 @@ describe("the room", () => {
     expect(keyAfter10s(0.7)).toBeLessThan(40_000);
   });
 
+  it("begins a line of its own with an event, and takes no older configuration back", () => {
+    const policy = roomPolicy({ state: "queue-all" });
+    const before = roomConfig(policy, null, START);
+    const event = { name: "drop", prequeueAt: START + 5000, startsAt: START + 5000, endsAt: START + 60_000 };
+    const events = [{ ...event, shuffle: false }];
+    const after = roomConfig({ ...policy, state: "open" }, { events, changedAt: START + 4000 }, START + 6000);
+    const none = { commitment: null, seed: null };
+    const room = new Room(before, null, START);
+    const deltas: Delta[] = [[START, dueUnit(START + 20_000), 20]];
+    const report = { gate: 0, batches: 1, asks: 0, admitted: 0, reached: null, possible: 0 };
+    room.hear({ ...report, deltas, active: 0, revoked: [] }, START + 100);
+    const line = room.snapshot(none, START + 1000);
+    expect(line).toMatchObject({ epoch: "0", waiting: 20 });
+    expect(line.watermark.key).not.toBeNull();
+    for (const config of [after, before]) {
+      room.adopt(config, START + 6000);
+      const fresh = room.snapshot(none, START + 6000);
+      expect(fresh).toMatchObject({ epoch: "drop", version: after.version, waiting: 0 });
+      expect(fresh.watermark.key).toBeNull();
+    }
+  });
+
   it("tells the seed from the start on, not before", () => {
     const event = {
       name: "x",
