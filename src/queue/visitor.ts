@@ -30,7 +30,7 @@ export class Newcomers {
   #taken = new Map<string, number>();
   #since = 0;
 
-  /** Counts a newcomer; false where his network had `most` already: it is slowed down, never shut out, and never loses a place. */
+  /** Counts a newcomer; false where his network had `most` already. Who has a place is not counted. */
   mayTake(clientIp: string, most: number, now: number): boolean {
     if (now - this.#since >= MINUTE || this.#taken.size >= MAX_ADDRESSES) {
       this.#taken = new Map();

@@ -273,6 +273,22 @@ describe("a pass", () => {
     },
   );
 
+  it("ends a quarter of its idle time later at the latest, and with the sale it was given in", async () => {
+    const { rig, cookies } = await inside();
+    rig.now += 25 * 60_000 - 1;
+    expect(await rig.gate({ cookies })).toMatchObject({ kind: "admitted", fresh: false });
+    const late = await inside();
+    late.rig.now += 25 * 60_000;
+    expect(await late.rig.gate({ cookies: late.cookies })).not.toMatchObject({ fresh: false });
+    const other = await inside();
+    expect(await other.rig.gate({ cookies: other.cookies })).toMatchObject({ fresh: false });
+    const [startsAt, endsAt] = [START + 1000, START + 3_600_000];
+    const drop = { name: "drop", prequeueAt: startsAt, startsAt, endsAt, shuffle: false };
+    other.rig.rooms = { sale: { events: [drop], changedAt: START } };
+    other.rig.now += 2000;
+    expect(await other.rig.gate({ cookies: other.cookies })).not.toMatchObject({ fresh: false });
+  });
+
   it("behind another of its name that is none is still a pass", async () => {
     const { rig, cookies } = await inside();
     const [name = ""] = cookies.split("=");
