@@ -12,8 +12,8 @@ import { createSentinel, NO_OVERRIDES } from "../../src/sentinel/index.ts";
 import { condition, packageOf, requestOf } from "./support.ts";
 
 const parser = new RegExpParser();
-const literals = (source: string): readonly string[] | null =>
-  requiredLiterals(parser.parsePattern(source), true);
+const literals = (source: string, ignoreCase = true): readonly string[] | null =>
+  requiredLiterals(parser.parsePattern(source), ignoreCase);
 
 describe("literals of an expression", () => {
   test.each([
@@ -36,7 +36,9 @@ describe("literals of an expression", () => {
     ["\\d{3}", null],
     ["\\bWORD\\b", ["word"]],
     ["(?=ab)c", ["c"]],
-    ["\xe9abc", ["abc"]],
+    ["\xe9abc", ["\xc9abc", "\xe9abc"]],
+    ["[\xc0\xc1][./]", ["\xc0.", "\xc0/", "\xc1.", "\xc1/", "\xe0.", "\xe0/", "\xe1.", "\xe1/"]],
+    ["\xdf\xb5\xd7", ["\xdf\xb5\xd7"]],
     ["a[^x]b{0,3}cd", ["cd"]],
   ])("%s", (source, expected) => {
     const found = literals(source);
@@ -58,6 +60,9 @@ describe("literals of an expression", () => {
       "\\bq",
       "\\.",
       "(?!z)w",
+      "\\xc0",
+      "[\\xe1\\xdf]",
+      "[\\xb5\\xff]",
     );
     const quantifier = fc.constantFrom("", "", "", "?", "{2}", "{0,2}", "+", "*", "{1,3}?");
     const sequence = fc
@@ -71,16 +76,32 @@ describe("literals of an expression", () => {
       );
     const expression = fc.array(sequence, { minLength: 1, maxLength: 3 }).map((parts) => parts.join("|"));
     const text = fc.string({
-      unit: fc.constantFrom("a", "B", "c", "d", "x", "y", "z", "q", "w", ".", " ", "1"),
+      unit: fc.constantFrom(
+        "a",
+        "B",
+        "c",
+        "d",
+        "x",
+        "y",
+        "z",
+        "q",
+        "w",
+        ".",
+        " ",
+        "1",
+        ..."\xc0\xe0\xc1\xe1\xdf\xb5\xff".split(""),
+      ),
       maxLength: 12,
     });
     let matches = 0;
     fc.assert(
-      fc.property(expression, text, (source, value) => {
-        const found = literals(source);
-        if (found === null || !new RegExp(source, "is").test(value)) return;
+      fc.property(expression, text, fc.boolean(), (source, value, ignoreCase) => {
+        const found = literals(source, ignoreCase);
+        if (found === null || !new RegExp(source, ignoreCase ? "is" : "s").test(value)) return;
         matches++;
-        expect(found.some((literal) => value.toLowerCase().includes(literal))).toBe(true);
+        // As the automaton folds: ASCII alone.
+        const folded = value.replace(/[A-Z]/g, (char) => char.toLowerCase());
+        expect(found.some((literal) => folded.includes(literal))).toBe(true);
       }),
       { numRuns: 6000 },
     );
@@ -114,6 +135,12 @@ describe("vetting", () => {
     expect(steps("abc")).toBeLessThanOrEqual(4);
     expect(steps("a.{0,40}b.{0,40}c")).toBeGreaterThan(200);
     expect(steps("x\\w{0,9}y")).toBe(steps("x\\w{0,9}y"));
+  });
+
+  test("an anchored expression is tried at the first start alone", () => {
+    const steps = (source: string): number => measureSteps(parser.parsePattern(source), true).stepsPerChar;
+    expect(steps("^\\s{0,90}x|^\\s?y")).toBe(0);
+    expect(steps("^\\s{0,90}x|\\s{0,90}y")).toBeGreaterThan(20);
   });
 });
 

@@ -105,10 +105,14 @@ function requirement(element: AST.Element, fold: boolean): Requirement {
   }
 }
 
-/** Beyond ASCII the engine folds case in ways the automaton does not. */
+/** The automaton folds the case of ASCII; what else the engine folds stands in both cases. */
 function character(code: number, fold: boolean): Requirement {
-  if (code > 0xff || (fold && code > 0x7f)) return UNKNOWN;
-  return exactly([String.fromCharCode(code).toLowerCase()]);
+  if (code > 0xff) return UNKNOWN;
+  const char = String.fromCharCode(code);
+  if (code < 0x80) return exactly([char.toLowerCase()]);
+  if (!fold) return exactly([char]);
+  const cases = [char, char.toLowerCase(), char.toUpperCase()];
+  return exactly(unique(cases.filter((one) => one.length === 1 && one.charCodeAt(0) <= 0xff)));
 }
 
 function characterClass(node: AST.CharacterClass, fold: boolean): Requirement {
@@ -120,9 +124,9 @@ function characterClass(node: AST.CharacterClass, fold: boolean): Requirement {
       element.type === "Character" ? [element.value, element.value] : [element.min.value, element.max.value];
     if (to - from > 2 * MAX_CLASS) return UNKNOWN;
     for (let code = from; code <= to; code++) {
-      const one = character(code, fold).exact;
-      if (one === null) return UNKNOWN;
-      chars.add(one[0] ?? "");
+      const both = character(code, fold).exact;
+      if (both === null) return UNKNOWN;
+      for (const char of both) chars.add(char);
     }
   }
   return chars.size > 0 && chars.size <= MAX_CLASS ? exactly([...chars]) : UNKNOWN;

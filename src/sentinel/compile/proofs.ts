@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { z } from "zod";
 
 /** Bumped when the provers change. */
-const VERSION = 5;
+const VERSION = 6;
 
 const proofSchema = z.discriminatedUnion("complexity", [
   z.object({ complexity: z.literal("bounded"), stepsPerChar: z.number(), attack: z.string() }),

@@ -25,10 +25,15 @@ export function measureSteps(pattern: AST.Pattern, ignoreCase: boolean): Measure
   let worst: Measured = { stepsPerChar: 0, attack: "" };
   for (let turn = 0; turn < TEXTS && worst.stepsPerChar < ENOUGH; turn++) {
     const { text, attack } = sampler.text(pattern.alternatives);
-    const stepsPerChar = Math.round(model.count(run, text) / text.length);
+    const stepsPerChar = Math.round(model.count(run, text, isAnchored(pattern)) / text.length);
     if (stepsPerChar > worst.stepsPerChar) worst = { stepsPerChar, attack };
   }
   return worst;
+}
+
+/** Whether all ways through an expression begin with `^`: engines then try no start but the first. */
+function isAnchored({ alternatives }: AST.Pattern): boolean {
+  return alternatives.every(({ elements: [first] }) => first?.type === "Assertion" && first.kind === "start");
 }
 
 const WORD = Uint8Array.from({ length: 256 }, (_none, code) => Number(/\w/.test(String.fromCharCode(code))));
@@ -58,12 +63,13 @@ class Model {
     this.fold = fold;
   }
 
-  /** Steps of trying every start; as an engine that finds nothing. */
-  count(run: Step, text: string): number {
+  /** Steps of trying every start, of an anchored expression the first; as an engine that finds nothing. */
+  count(run: Step, text: string, anchored: boolean): number {
     this.text = text;
     this.steps = 0;
     this.limit = text.length * ENOUGH;
-    for (let at = 0; at <= text.length && this.steps < this.limit; at++) run(at, () => false);
+    const last = anchored ? 0 : text.length;
+    for (let at = 0; at <= last && this.steps < this.limit; at++) run(at, () => false);
     return this.steps;
   }
 
