@@ -10,11 +10,11 @@ export const MAX_DELTA = 2_147_483_648;
 export const TARGETED_FIELDS = ["cdn-cache-control", "surrogate-control"] as const;
 
 const DIRECTIVE = /\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*)))?\s*(?=,|$)/y;
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]*$/;
 const SKIP_MALFORMED = /(?:"(?:[^"\\]|\\.)*"?|[^",])*/y;
 
 /** Names that keep a response from being used: what was meant by `private; max-age=60` is plain enough to stay on the safe side. */
 const FORBIDDING = /(?<![\w-])(no-store|private|no-cache|must-revalidate|proxy-revalidate)(?![\w-])/gi;
-const FORBIDS = new RegExp(`^${FORBIDDING.source}$`, "i");
 
 /**
  * `Cache-Control` of a request or response (RFC 9111 section 5.2), several field
@@ -46,16 +46,25 @@ function read(field: string): { readonly directives: Directives; readonly wellFo
       const value = match[2] ?? match[3] ?? true;
       if (!directives.has(name)) directives.set(name, value);
       else wellFormed &&= directives.get(name) === value;
+      if (match[3] !== undefined && !TOKEN.test(match[3])) {
+        // `ext=1@no-store`: what is no token may hold what was meant as a directive.
+        wellFormed = false;
+        forbid(directives, match[3]);
+      }
       position = DIRECTIVE.lastIndex + 1;
     } else {
       SKIP_MALFORMED.lastIndex = position;
       const skipped = SKIP_MALFORMED.exec(field)?.[0] ?? "";
       wellFormed &&= skipped.trim() === "";
-      for (const [, name = ""] of skipped.matchAll(FORBIDDING)) directives.set(name.toLowerCase(), true);
+      forbid(directives, skipped);
       position = SKIP_MALFORMED.lastIndex + 1;
     }
   }
   return { directives, wellFormed };
+}
+
+function forbid(directives: Map<string, string | true>, text: string): void {
+  for (const [, name = ""] of text.matchAll(FORBIDDING)) directives.set(name.toLowerCase(), true);
 }
 
 /**
@@ -87,36 +96,43 @@ export function responseDirectives(headers: Headers): {
   return { directives: parseCacheControl(headers.get("cache-control")), targeted: false };
 }
 
-/** Whether the field is a dictionary, every number in it is one, and no parameter poses as a directive. */
+/** Whether the field is a dictionary, every number in it is one, and nothing but a member poses as a directive. */
 export function isTargetedControl(field: string): boolean {
   try {
-    return [...parseDictionary(field)].every(
-      ([name, [value, parameters]]) =>
-        (!NUMBERS.includes(name) || Number.isInteger(value)) && forbiddingOf(parameters).length === 0,
-    );
+    const members = parseDictionary(field);
+    const numbers = [...members].filter(([name]) => NUMBERS.includes(name));
+    return numbers.every(([, [value]]) => Number.isInteger(value)) && strayIn(field, members).length === 0;
   } catch {
     return false;
   }
 }
 
-/** `max-age=600;no-store` is a dictionary too: of one member, with a parameter that nobody meant as one. */
-function forbiddingOf(parameters: ReadonlyMap<string, unknown>): readonly string[] {
-  return [...parameters.keys()].filter((name) => FORBIDS.test(name));
+/**
+ * What forbids something and is no member: `max-age=600;no-store` is a dictionary
+ * too, with a parameter that nobody meant as one, and of a repeated member the
+ * last counts with its parameters alone.
+ */
+function strayIn(field: string, members: ReadonlyMap<string, unknown>): readonly string[] {
+  const names = field.replace(QUOTED, "").match(FORBIDDING) ?? [];
+  return names.filter((name) => !members.has(name));
 }
+
+const QUOTED = /"(?:[^"\\]|\\.)*"/g;
 
 /** RFC 9213 section 2.1: a structured dictionary; as a whole ignored where it is not one, unless it forbids something. */
 function parseTargeted(field: string): Directives {
   const directives = new Map<string, string | true>();
   try {
-    for (const [name, [value, parameters]] of parseDictionary(field)) {
-      for (const forbidding of forbiddingOf(parameters)) directives.set(forbidding, true);
+    const members = parseDictionary(field);
+    for (const name of strayIn(field, members)) directives.set(name.toLowerCase(), true);
+    for (const [name, [value]] of members) {
       if (value === true) directives.set(name, true);
       else if (typeof value === "number" && Number.isInteger(value)) directives.set(name, String(value));
       else if (typeof value === "string" && (name === "no-cache" || name === "private"))
         directives.set(name, value);
     }
   } catch {
-    return new Map([...field.matchAll(FORBIDDING)].map(([, name = ""]) => [name.toLowerCase(), true]));
+    forbid(directives, field);
   }
   return directives;
 }

@@ -28,9 +28,16 @@ const FROM_ORIGIN: readonly (readonly [MalformedPart, Record<string, string>, "s
   ["cache-control", { "cache-control": "max-age=600 no-store, public" }, "asked again"],
   ["cache-control", { "cache-control": 'max-age=600, ext="open, No-Store' }, "asked again"],
   ["cache-control", { "cache-control": "max-age=600, x y" }, "stored"],
+  ["cache-control", { "cache-control": "max-age=600, x=1@y" }, "stored"],
+  ["cache-control", { "cache-control": "max-age=600, max-age=600@no-store," }, "asked again"],
   ["cdn-cache-control", { ...FRESH, "cdn-cache-control": "no-store;" }, "asked again"],
   ["cdn-cache-control", { ...FRESH, "cdn-cache-control": "Private" }, "asked again"],
   ["cdn-cache-control", { ...FRESH, "cdn-cache-control": "max-age=600;no-store" }, "asked again"],
+  [
+    "cdn-cache-control",
+    { ...FRESH, "cdn-cache-control": "max-age=600;no-store, max-age=600" },
+    "asked again",
+  ],
   ["cache-control", { "cache-control": "max-age 600", etag: '"1"' }, "asked again"],
   [
     "cdn-cache-control",
