@@ -63,7 +63,7 @@ const HOSTILE: Readonly<Record<string, (length: number) => string>> = {
 
 /** Milliseconds of user CPU: the least of some rounds, for what the machine did besides is not the engine's. */
 function cpu(sentinel: Sentinel, asked: InspectionRequest): number {
-  const times = Math.ceil(20_000 / asked.body.length);
+  const times = Math.ceil(20 / kibOf(asked));
   const rounds = Array.from({ length: 7 }, () => {
     const began = process.cpuUsage().user;
     for (let turn = 0; turn < times; turn++) void sentinel.inspectRequest(asked, NO_OVERRIDES, 0);
@@ -72,9 +72,10 @@ function cpu(sentinel: Sentinel, asked: InspectionRequest): number {
   return Math.min(...rounds);
 }
 
-/** What is inspected: the body, and the head of some 60 bytes. */
-function kibOf({ body }: InspectionRequest): number {
-  return (body.length + 60) / 1024;
+/** What is inspected: head and body. */
+function kibOf({ target, headers, body }: InspectionRequest): number {
+  const fields = headers.reduce((bytes, [name, value]) => bytes + name.length + value.length, 0);
+  return (target.length + fields + body.length) / 1024;
 }
 
 export function worstCase(pkg: SentinelPackage): void {
@@ -103,48 +104,105 @@ export function worstCase(pkg: SentinelPackage): void {
     print(name, ms, perKib);
 }
 
-/** Texts that are tried by the search, a size. */
+/** Texts that are tried by a search. */
 const TRIES = 600;
+
+const chunks = (text: string, length: number): string[] =>
+  text.match(new RegExp(`.{1,${length}}`, "gs")) ?? [];
+const line = (text: string): string => text.replace(/[\r\n\0]/g, " ");
+const headed = (name: string, value: string): InspectionRequest => {
+  const plain = bodyRequest("text/plain", "");
+  return { ...plain, method: "GET", headers: [...plain.headers, [name, value]] };
+};
+
+/** Where a text can stand. */
+const SHAPES: Readonly<Record<string, (text: string) => InspectionRequest>> = {
+  text: (text) => bodyRequest("text/plain", text),
+  "JSON of short values": (text) => bodyRequest("application/json", JSON.stringify(chunks(text, 16))),
+  GraphQL: (text) => bodyRequest("application/graphql", `query{a(b:${JSON.stringify(text)})}`),
+  "XML attributes": (text) => {
+    const tags = chunks(text.replace(/[<"]/g, " "), 40).map((value) => `<b c="${value}"/>`);
+    return bodyRequest("application/xml", `<a>${tags.join("")}</a>`);
+  },
+  multipart: (text) =>
+    bodyRequest(
+      "multipart/form-data; boundary=b",
+      `--b\r\ncontent-disposition: form-data; name="a"\r\n\r\n${text}\r\n--b--\r\n`,
+    ),
+  base64: (text) => bodyRequest("text/plain", Buffer.from(text, "latin1").toString("base64")),
+  "short cookies": (text) => headed("cookie", chunks(line(text).replaceAll(";", " "), 6).join("; ")),
+  header: (text) => headed("x-any", line(text)),
+  query: (text) => ({
+    ...bodyRequest("text/plain", ""),
+    method: "GET",
+    target: `/x?${text.replace(/[\s\0#]/g, "+")}`,
+  }),
+};
 
 /**
  * Climbs from the dearest text known: pieces are exchanged, and what takes more
- * work a byte is kept. Pieces are the literals of the rules, so that expressions
- * run, and what attacks are made of. Work is the engine's own measure, the same on
- * every machine; the dearest text found is then timed.
+ * work is kept. Pieces are the literals of the rules, so that expressions run, and
+ * what attacks are made of. Work is the engine's own measure, the same on every
+ * machine; the dearest request found is then timed.
  */
 export function searchWorst(pkg: SentinelPackage): void {
-  const sentinel = createSentinel(pkg);
-  const random = randomizer(17);
-  const tokens = shuffledTokens(4_096, random, " ").split(" ");
-  const piece = (): string =>
-    (random(3) === 0 ? tokens[random(tokens.length)] : pkg.literals[random(pkg.literals.length)]) ?? "";
-  const workOf = (pieces: readonly string[], length: number): number => {
-    const verdict = sentinel.inspectRequest(textRequest(pieces, length), NO_OVERRIDES, 0);
-    return verdict instanceof Promise ? 0 : verdict.work;
-  };
+  const search = new Search(pkg);
   print("", "");
   print(`dearest of ${TRIES} texts of a search (aim 0.5, 30)`, "ms", "ms/KiB", "work/byte");
-  for (const length of [512, 2_048, 8_192, 131_072]) {
-    let best = Array.from({ length: Math.ceil(length / 3) }, piece);
-    let work = workOf(best, length);
+  for (const length of [512, 2_048, 8_192, 131_072]) search.run("text", length);
+  for (const shape of Object.keys(SHAPES)) search.run(shape, 1_024);
+}
+
+class Search {
+  readonly #sentinel: Sentinel;
+  readonly #pieces: readonly string[];
+  readonly #tokens: readonly string[];
+  readonly #random = randomizer(17);
+
+  constructor(pkg: SentinelPackage) {
+    this.#sentinel = createSentinel(pkg);
+    this.#pieces = pkg.literals;
+    this.#tokens = shuffledTokens(4_096, this.#random, " ").split(" ");
+  }
+
+  run(shape: string, length: number): void {
+    const make = (pieces: readonly string[]): InspectionRequest | undefined =>
+      SHAPES[shape]?.(pieces.join("").slice(0, length));
+    let best = Array.from({ length: Math.ceil(length / 3) }, () => this.#piece());
+    let work = this.#workOf(make(best));
     for (let turn = 0; turn < TRIES / (length > 10_000 ? 10 : 1); turn++) {
-      const next = [...best];
-      // A few exchanges, or a part repeated all over.
-      if (random(4) === 0) {
-        const part = next.slice(0, 1 + random(6));
-        for (let at = 0; at < next.length; at++) next[at] = part[at % part.length] ?? "";
-      } else for (let at = 0; at <= next.length / 16; at++) next[random(next.length)] = piece();
-      const more = workOf(next, length);
+      const next = this.#changed(best);
+      const more = this.#workOf(make(next));
       if (more <= work) continue;
       best = next;
       work = more;
     }
-    const dearest = textRequest(best, length);
-    const ms = cpu(sentinel, dearest);
-    print(`text of ${length} bytes`, ms, ms / kibOf(dearest), work / length);
+    const dearest = make(best);
+    if (dearest === undefined) return;
+    const ms = cpu(this.#sentinel, dearest);
+    const kib = kibOf(dearest);
+    print(`${shape}, ${kib.toFixed(1)} KiB`, ms, ms / kib, work / kib / 1024);
   }
-}
 
-function textRequest(pieces: readonly string[], length: number): InspectionRequest {
-  return bodyRequest("text/plain", pieces.join("").slice(0, length));
+  /** A few exchanges, or a part repeated all over. */
+  #changed(pieces: readonly string[]): string[] {
+    const random = this.#random;
+    const next = [...pieces];
+    if (random(4) === 0) {
+      const part = next.slice(0, 1 + random(6));
+      for (let at = 0; at < next.length; at++) next[at] = part[at % part.length] ?? "";
+    } else for (let at = 0; at <= next.length / 16; at++) next[random(next.length)] = this.#piece();
+    return next;
+  }
+
+  #piece(): string {
+    const from = this.#random(3) === 0 ? this.#tokens : this.#pieces;
+    return from[this.#random(from.length)] ?? "";
+  }
+
+  #workOf(asked: InspectionRequest | undefined): number {
+    if (asked === undefined) return 0;
+    const verdict = this.#sentinel.inspectRequest(asked, NO_OVERRIDES, 0);
+    return verdict instanceof Promise ? 0 : verdict.work;
+  }
 }
