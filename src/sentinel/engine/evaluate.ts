@@ -16,6 +16,8 @@ export function evaluate(
 }
 
 const NO_CONDITIONS: readonly Condition[] = [];
+/** Units that a literal found costs each group of conditions that looks for its own. */
+const HIT_COST = 10;
 let visits = 0;
 
 /** Rules that stand for themselves: value after value, and of the rules those whose literals occur in it. */
@@ -80,6 +82,7 @@ class Evaluation {
     for (const condition of group.always) this.first(condition, value, view, 0);
     const { hits } = view.scan;
     if (hits.length === 0) return;
+    this.matching.tx.spend(hits.length * HIT_COST);
     for (const condition of this.conditionsOf(view, group))
       this.first(condition, value, view, condition.places);
   }

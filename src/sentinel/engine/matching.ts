@@ -68,7 +68,7 @@ export class Matching {
   /** What asking may cost is spent before it is asked: a text made to be slow is not looked at. */
   private asks(operator: Matcher, text: string, places: number): boolean {
     const { weight, worst = 0, burst = 0 } = operator;
-    this.tx.spend(weight * text.length + Math.min(worst * text.length, burst * places) + 50);
+    this.tx.spend(weight * text.length + Math.min(worst * text.length, burst * places) + 100);
     return operator.test(text);
   }
 

@@ -84,7 +84,7 @@ export class Scanner {
   }
 
   view(text: string): View {
-    this.work += 100 + text.length * 5;
+    this.work += 200 + text.length * 5;
     return new View(text, this.automaton.scan(text));
   }
 }
